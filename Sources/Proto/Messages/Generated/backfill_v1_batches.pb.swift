@@ -1,0 +1,764 @@
+// Generated from backfill/v1/batches.proto by `make protos`. Do not edit.
+// swift-format-ignore-file
+
+public import NIOCore
+internal import ProtoGenerated
+
+/// `BatchStatus` of backfill/v1/batches.proto.
+public struct BatchStatus: RawRepresentable, Sendable, Hashable {
+    /// Number on the wire; numbers without a name are kept as they came.
+    public var rawValue: Int32
+    /// Wraps a number.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+    /// BATCH_STATUS_UNSPECIFIED.
+    public static let unspecified = BatchStatus(rawValue: 0)
+    /// BATCH_STATUS_VALIDATING.
+    public static let validating = BatchStatus(rawValue: 1)
+    /// BATCH_STATUS_FAILED.
+    public static let failed = BatchStatus(rawValue: 2)
+    /// BATCH_STATUS_IN_PROGRESS.
+    public static let inProgress = BatchStatus(rawValue: 3)
+    /// BATCH_STATUS_FINALIZING.
+    public static let finalizing = BatchStatus(rawValue: 4)
+    /// BATCH_STATUS_COMPLETED.
+    public static let completed = BatchStatus(rawValue: 5)
+    /// BATCH_STATUS_EXPIRED.
+    public static let expired = BatchStatus(rawValue: 6)
+    /// BATCH_STATUS_CANCELLING.
+    public static let cancelling = BatchStatus(rawValue: 7)
+    /// BATCH_STATUS_CANCELLED.
+    public static let cancelled = BatchStatus(rawValue: 8)
+}
+
+/// `Batch` of backfill/v1/batches.proto.
+public struct Batch: ProtoMessage {
+    /// "batch_" and 32 hexadecimal digits.
+    public var id: String
+    /// The path every line of the input names, such as "/v1/chat/completions".
+    public var endpoint: String
+    /// The one model that all lines name; empty when they name several or the input is not validated yet.
+    public var model: String
+    /// `input_file_id` of the message.
+    public var inputFileID: String
+    /// As the client wrote it, such as "24h".
+    public var completionWindow: String
+    /// `status` of the message.
+    public var status: BatchStatus
+    /// Empty until the batch is terminal, and when there is nothing in the file.
+    public var outputFileID: String
+    /// `error_file_id` of the message.
+    public var errorFileID: String
+    /// Unix seconds. Each is set once and never moves.
+    public var createdAt: Int64
+    /// `expires_at` of the message.
+    public var expiresAt: Int64
+    /// `in_progress_at` of the message.
+    public var inProgressAt: Int64?
+    /// `finalizing_at` of the message.
+    public var finalizingAt: Int64?
+    /// `completed_at` of the message.
+    public var completedAt: Int64?
+    /// `failed_at` of the message.
+    public var failedAt: Int64?
+    /// `expired_at` of the message.
+    public var expiredAt: Int64?
+    /// `cancelling_at` of the message.
+    public var cancellingAt: Int64?
+    /// `cancelled_at` of the message.
+    public var cancelledAt: Int64?
+    /// `request_counts` of the message.
+    public var requestCounts: RequestCounts?
+    /// `usage` of the message.
+    public var usage: Usage?
+    /// At most 16 pairs; keys of at most 64, values of at most 512 characters.
+    public var metadata: [String: String]
+    /// What is wrong with the input file: at most 100, in line order.
+    public var errors: [BatchError]
+    /// How many more errors there are.
+    public var errorsOmitted: UInt32
+    /// Why nothing moves at the moment, for people; empty when nothing is amiss.
+    public var waitingReason: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(id: String = "", endpoint: String = "", model: String = "", inputFileID: String = "", completionWindow: String = "", status: BatchStatus = BatchStatus(rawValue: 0), outputFileID: String = "", errorFileID: String = "", createdAt: Int64 = 0, expiresAt: Int64 = 0, inProgressAt: Int64? = nil, finalizingAt: Int64? = nil, completedAt: Int64? = nil, failedAt: Int64? = nil, expiredAt: Int64? = nil, cancellingAt: Int64? = nil, cancelledAt: Int64? = nil, requestCounts: RequestCounts? = nil, usage: Usage? = nil, metadata: [String: String] = [:], errors: [BatchError] = [], errorsOmitted: UInt32 = 0, waitingReason: String = "") {
+        self.id = id
+        self.endpoint = endpoint
+        self.model = model
+        self.inputFileID = inputFileID
+        self.completionWindow = completionWindow
+        self.status = status
+        self.outputFileID = outputFileID
+        self.errorFileID = errorFileID
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.inProgressAt = inProgressAt
+        self.finalizingAt = finalizingAt
+        self.completedAt = completedAt
+        self.failedAt = failedAt
+        self.expiredAt = expiredAt
+        self.cancellingAt = cancellingAt
+        self.cancelledAt = cancelledAt
+        self.requestCounts = requestCounts
+        self.usage = usage
+        self.metadata = metadata
+        self.errors = errors
+        self.errorsOmitted = errorsOmitted
+        self.waitingReason = waitingReason
+    }
+
+    /// Makes the default message.
+    public init() { self.init(id: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension Batch: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__Batch
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__batch__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.id = try lift.string(message.id)
+        self.endpoint = try lift.string(message.endpoint)
+        self.model = try lift.string(message.model)
+        self.inputFileID = try lift.string(message.input_file_id)
+        self.completionWindow = try lift.string(message.completion_window)
+        self.status = BatchStatus(rawValue: Int32(bitPattern: message.status.rawValue))
+        self.outputFileID = try lift.string(message.output_file_id)
+        self.errorFileID = try lift.string(message.error_file_id)
+        self.createdAt = message.created_at
+        self.expiresAt = message.expires_at
+        if message._in_progress_at_case.rawValue == 11 { self.inProgressAt = message.in_progress_at }
+        if message._finalizing_at_case.rawValue == 12 { self.finalizingAt = message.finalizing_at }
+        if message._completed_at_case.rawValue == 13 { self.completedAt = message.completed_at }
+        if message._failed_at_case.rawValue == 14 { self.failedAt = message.failed_at }
+        if message._expired_at_case.rawValue == 15 { self.expiredAt = message.expired_at }
+        if message._cancelling_at_case.rawValue == 16 { self.cancellingAt = message.cancelling_at }
+        if message._cancelled_at_case.rawValue == 17 { self.cancelledAt = message.cancelled_at }
+        if let pointer = message.request_counts {
+            self.requestCounts = try RequestCounts(lifting: pointer.pointee, with: lift)
+        }
+        if let pointer = message.usage {
+            self.usage = try Usage(lifting: pointer.pointee, with: lift)
+        }
+        for index in 0..<message.n_metadata {
+            guard let entry = message.metadata?[index] else { throw .malformed }
+            self.metadata[try lift.string(entry.pointee.key)] = try lift.string(entry.pointee.value)
+        }
+        self.errors = try lift.messages(BatchError.self, message.n_errors, message.errors)
+        self.errorsOmitted = message.errors_omitted
+        self.waitingReason = try lift.string(message.waiting_reason)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.id = try arena.string(self.id)
+        message.endpoint = try arena.string(self.endpoint)
+        message.model = try arena.string(self.model)
+        message.input_file_id = try arena.string(self.inputFileID)
+        message.completion_window = try arena.string(self.completionWindow)
+        message.status = Backfill__V1__BatchStatus(rawValue: UInt32(bitPattern: self.status.rawValue))
+        message.output_file_id = try arena.string(self.outputFileID)
+        message.error_file_id = try arena.string(self.errorFileID)
+        message.created_at = self.createdAt
+        message.expires_at = self.expiresAt
+        if let value = self.inProgressAt {
+            message._in_progress_at_case = Backfill__V1__Batch__InProgressAtCase(rawValue: 11)
+            message.in_progress_at = value
+        }
+        if let value = self.finalizingAt {
+            message._finalizing_at_case = Backfill__V1__Batch__FinalizingAtCase(rawValue: 12)
+            message.finalizing_at = value
+        }
+        if let value = self.completedAt {
+            message._completed_at_case = Backfill__V1__Batch__CompletedAtCase(rawValue: 13)
+            message.completed_at = value
+        }
+        if let value = self.failedAt {
+            message._failed_at_case = Backfill__V1__Batch__FailedAtCase(rawValue: 14)
+            message.failed_at = value
+        }
+        if let value = self.expiredAt {
+            message._expired_at_case = Backfill__V1__Batch__ExpiredAtCase(rawValue: 15)
+            message.expired_at = value
+        }
+        if let value = self.cancellingAt {
+            message._cancelling_at_case = Backfill__V1__Batch__CancellingAtCase(rawValue: 16)
+            message.cancelling_at = value
+        }
+        if let value = self.cancelledAt {
+            message._cancelled_at_case = Backfill__V1__Batch__CancelledAtCase(rawValue: 17)
+            message.cancelled_at = value
+        }
+        if let value = self.requestCounts { message.request_counts = try arena.message(value) }
+        if let value = self.usage { message.usage = try arena.message(value) }
+        let metadataEntries = self.metadata.sorted { $0.key < $1.key }
+        message.n_metadata = metadataEntries.count
+        message.metadata = try arena.array(metadataEntries) { pair throws(ProtoEncodingError) in
+            let entry = try arena.allocate(Backfill__V1__Batch__MetadataEntry.self)
+            backfill__v1__batch__metadata_entry__init(entry)
+            entry.pointee.key = try arena.string(pair.key)
+            entry.pointee.value = try arena.string(pair.value)
+            return entry
+        }
+        message.n_errors = self.errors.count
+        message.errors = try arena.array(self.errors) { element throws(ProtoEncodingError) in
+            try arena.message(element)
+        }
+        message.errors_omitted = self.errorsOmitted
+        message.waiting_reason = try arena.string(self.waitingReason)
+    }
+}
+
+/// `RequestCounts` of backfill/v1/batches.proto.
+public struct RequestCounts: ProtoMessage {
+    /// `total` of the message.
+    public var total: UInt64
+    /// `completed` of the message.
+    public var completed: UInt64
+    /// `failed` of the message.
+    public var failed: UInt64
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(total: UInt64 = 0, completed: UInt64 = 0, failed: UInt64 = 0) {
+        self.total = total
+        self.completed = completed
+        self.failed = failed
+    }
+
+    /// Makes the default message.
+    public init() { self.init(total: 0) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension RequestCounts: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__RequestCounts
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__request_counts__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.total = message.total
+        self.completed = message.completed
+        self.failed = message.failed
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.total = self.total
+        message.completed = self.completed
+        message.failed = self.failed
+    }
+}
+
+/// `Usage` of backfill/v1/batches.proto.
+public struct Usage: ProtoMessage {
+    /// `input_tokens` of the message.
+    public var inputTokens: UInt64
+    /// `cached_tokens` of the message.
+    public var cachedTokens: UInt64
+    /// `output_tokens` of the message.
+    public var outputTokens: UInt64
+    /// `reasoning_tokens` of the message.
+    public var reasoningTokens: UInt64
+    /// `total_tokens` of the message.
+    public var totalTokens: UInt64
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(inputTokens: UInt64 = 0, cachedTokens: UInt64 = 0, outputTokens: UInt64 = 0, reasoningTokens: UInt64 = 0, totalTokens: UInt64 = 0) {
+        self.inputTokens = inputTokens
+        self.cachedTokens = cachedTokens
+        self.outputTokens = outputTokens
+        self.reasoningTokens = reasoningTokens
+        self.totalTokens = totalTokens
+    }
+
+    /// Makes the default message.
+    public init() { self.init(inputTokens: 0) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension Usage: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__Usage
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__usage__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.inputTokens = message.input_tokens
+        self.cachedTokens = message.cached_tokens
+        self.outputTokens = message.output_tokens
+        self.reasoningTokens = message.reasoning_tokens
+        self.totalTokens = message.total_tokens
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.input_tokens = self.inputTokens
+        message.cached_tokens = self.cachedTokens
+        message.output_tokens = self.outputTokens
+        message.reasoning_tokens = self.reasoningTokens
+        message.total_tokens = self.totalTokens
+    }
+}
+
+/// `BatchError` of backfill/v1/batches.proto.
+public struct BatchError: ProtoMessage {
+    /// Such as "invalid_json_line" or "duplicate_custom_id".
+    public var code: String
+    /// `message` of the message.
+    public var message: String
+    /// Empty when no single parameter is at fault.
+    public var param: String
+    /// 1-based line of the input file; absent when the whole file is at fault.
+    public var line: UInt64?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(code: String = "", message: String = "", param: String = "", line: UInt64? = nil) {
+        self.code = code
+        self.message = message
+        self.param = param
+        self.line = line
+    }
+
+    /// Makes the default message.
+    public init() { self.init(code: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension BatchError: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__BatchError
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__batch_error__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.code = try lift.string(message.code)
+        self.message = try lift.string(message.message)
+        self.param = try lift.string(message.param)
+        if message._line_case.rawValue == 4 { self.line = message.line }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.code = try arena.string(self.code)
+        message.message = try arena.string(self.message)
+        message.param = try arena.string(self.param)
+        if let value = self.line {
+            message._line_case = Backfill__V1__BatchError__LineCase(rawValue: 4)
+            message.line = value
+        }
+    }
+}
+
+/// `CreateBatchRequest` of backfill/v1/batches.proto.
+public struct CreateBatchRequest: ProtoMessage {
+    /// `input_file_id` of the message.
+    public var inputFileID: String
+    /// `endpoint` of the message.
+    public var endpoint: String
+    /// Number and unit, such as "24h", "90m" or "7d".
+    public var completionWindow: String
+    /// `metadata` of the message.
+    public var metadata: [String: String]
+    /// Life time of the output and error files from their creation, 3,600 to 2,592,000 seconds.
+    public var outputExpiresAfterSeconds: UInt64?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(inputFileID: String = "", endpoint: String = "", completionWindow: String = "", metadata: [String: String] = [:], outputExpiresAfterSeconds: UInt64? = nil) {
+        self.inputFileID = inputFileID
+        self.endpoint = endpoint
+        self.completionWindow = completionWindow
+        self.metadata = metadata
+        self.outputExpiresAfterSeconds = outputExpiresAfterSeconds
+    }
+
+    /// Makes the default message.
+    public init() { self.init(inputFileID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension CreateBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__CreateBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__create_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.inputFileID = try lift.string(message.input_file_id)
+        self.endpoint = try lift.string(message.endpoint)
+        self.completionWindow = try lift.string(message.completion_window)
+        for index in 0..<message.n_metadata {
+            guard let entry = message.metadata?[index] else { throw .malformed }
+            self.metadata[try lift.string(entry.pointee.key)] = try lift.string(entry.pointee.value)
+        }
+        if message._output_expires_after_seconds_case.rawValue == 5 { self.outputExpiresAfterSeconds = message.output_expires_after_seconds }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.input_file_id = try arena.string(self.inputFileID)
+        message.endpoint = try arena.string(self.endpoint)
+        message.completion_window = try arena.string(self.completionWindow)
+        let metadataEntries = self.metadata.sorted { $0.key < $1.key }
+        message.n_metadata = metadataEntries.count
+        message.metadata = try arena.array(metadataEntries) { pair throws(ProtoEncodingError) in
+            let entry = try arena.allocate(Backfill__V1__CreateBatchRequest__MetadataEntry.self)
+            backfill__v1__create_batch_request__metadata_entry__init(entry)
+            entry.pointee.key = try arena.string(pair.key)
+            entry.pointee.value = try arena.string(pair.value)
+            return entry
+        }
+        if let value = self.outputExpiresAfterSeconds {
+            message._output_expires_after_seconds_case = Backfill__V1__CreateBatchRequest__OutputExpiresAfterSecondsCase(rawValue: 5)
+            message.output_expires_after_seconds = value
+        }
+    }
+}
+
+/// `CreateBatchResponse` of backfill/v1/batches.proto.
+public struct CreateBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension CreateBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__CreateBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__create_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// `GetBatchRequest` of backfill/v1/batches.proto.
+public struct GetBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "") {
+        self.batchID = batchID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension GetBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__GetBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+    }
+}
+
+/// `GetBatchResponse` of backfill/v1/batches.proto.
+public struct GetBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension GetBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__GetBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// `ListBatchesRequest` of backfill/v1/batches.proto.
+public struct ListBatchesRequest: ProtoMessage {
+    /// Page size wanted; the answer may be shorter, since pages are also bounded in bytes.
+    public var limit: UInt32
+    /// Id of the last batch of the page before; empty: from the newest.
+    public var after: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(limit: UInt32 = 0, after: String = "") {
+        self.limit = limit
+        self.after = after
+    }
+
+    /// Makes the default message.
+    public init() { self.init(limit: 0) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ListBatchesRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ListBatchesRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__list_batches_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.limit = message.limit
+        self.after = try lift.string(message.after)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.limit = self.limit
+        message.after = try arena.string(self.after)
+    }
+}
+
+/// `ListBatchesResponse` of backfill/v1/batches.proto.
+public struct ListBatchesResponse: ProtoMessage {
+    /// Newest first.
+    public var batches: [Batch]
+    /// `has_more` of the message.
+    public var hasMore: Bool
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batches: [Batch] = [], hasMore: Bool = false) {
+        self.batches = batches
+        self.hasMore = hasMore
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batches: []) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ListBatchesResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ListBatchesResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__list_batches_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batches = try lift.messages(Batch.self, message.n_batches, message.batches)
+        self.hasMore = message.has_more != 0
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.n_batches = self.batches.count
+        message.batches = try arena.array(self.batches) { element throws(ProtoEncodingError) in
+            try arena.message(element)
+        }
+        message.has_more = self.hasMore ? 1 : 0
+    }
+}
+
+/// `CancelBatchRequest` of backfill/v1/batches.proto.
+public struct CancelBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "") {
+        self.batchID = batchID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension CancelBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__CancelBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+    }
+}
+
+/// `CancelBatchResponse` of backfill/v1/batches.proto.
+public struct CancelBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension CancelBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__CancelBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// The service `backfill.v1.Batches`.
+public enum BatchesService {
+    /// Full name on the wire.
+    public static let name = "backfill.v1.Batches"
+    /// Creates a batch. With the metadata key "idempotency-key" a repeated call answers the first call's batch.
+    public static let createBatch = RPCMethod<CreateBatchRequest, CreateBatchResponse>(service: name, name: "CreateBatch")
+    /// `backfill.v1.Batches/GetBatch`.
+    public static let getBatch = RPCMethod<GetBatchRequest, GetBatchResponse>(service: name, name: "GetBatch")
+    /// `backfill.v1.Batches/ListBatches`.
+    public static let listBatches = RPCMethod<ListBatchesRequest, ListBatchesResponse>(service: name, name: "ListBatches")
+    /// Starts a cancellation; asking again while it is under way is harmless.
+    public static let cancelBatch = RPCMethod<CancelBatchRequest, CancelBatchResponse>(service: name, name: "CancelBatch")
+}
+

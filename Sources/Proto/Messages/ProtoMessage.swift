@@ -1,0 +1,64 @@
+public import NIOCore
+
+/// A message of the project's .proto files as a Swift value.
+///
+/// The generated types conform; decoding and encoding run through libprotobuf-c.
+public protocol ProtoMessage: Sendable, Equatable {
+    /// The message with every field at its proto3 default.
+    init()
+
+    /// Decodes a message. Every byte sequence gives either a value or an error: sizes are checked before memory is
+    /// taken, strings must be UTF-8, and nesting is bounded because the schema has no recursive message.
+    init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError)
+
+    /// Appends the encoded message to `buffer`.
+    func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError)
+}
+
+extension ProtoMessage {
+    /// Decodes a message within the default limits.
+    public init(serialized bytes: ByteBuffer) throws(ProtoDecodingError) {
+        try self.init(serialized: bytes, limits: .default)
+    }
+
+    /// The encoded message in a buffer of its own.
+    public func serialized() throws(ProtoEncodingError) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        try self.serialize(into: &buffer)
+        return buffer
+    }
+}
+
+/// Bounds on what decoding one message may cost.
+public struct ProtoDecodingLimits: Sendable, Hashable {
+    /// Longest encoded message, in bytes.
+    public var maximumMessageBytes: Int
+    /// Most memory that the decoded fields may take, in bytes. A megabyte of empty repeated messages would otherwise
+    /// grow to 27 MiB.
+    public var maximumDecodedBytes: Int
+
+    /// Sets both bounds.
+    public init(maximumMessageBytes: Int, maximumDecodedBytes: Int) {
+        self.maximumMessageBytes = maximumMessageBytes
+        self.maximumDecodedBytes = maximumDecodedBytes
+    }
+
+    /// 4 MiB (ttrpc's frame, G2-02) and four times that.
+    public static let `default` = ProtoDecodingLimits(maximumMessageBytes: 4 << 20, maximumDecodedBytes: 16 << 20)
+}
+
+/// Why bytes are not a message.
+public enum ProtoDecodingError: Error, Sendable, Hashable {
+    /// The encoded message is longer than `maximumMessageBytes`.
+    case tooLarge
+    /// Not protobuf, or its fields would take more than `maximumDecodedBytes`.
+    case malformed
+    /// A string field is not UTF-8.
+    case invalidUTF8
+}
+
+/// Why a value cannot be encoded.
+public enum ProtoEncodingError: Error, Sendable, Hashable {
+    /// The message would take more than `ProtoCodec.maximumEncodingBytes`.
+    case tooLarge
+}

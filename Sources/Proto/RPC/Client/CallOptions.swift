@@ -1,0 +1,32 @@
+/// How a call is made.
+public struct CallOptions: Sendable {
+    /// Time until the call fails with DEADLINE_EXCEEDED; it travels with the call. Default 30 s.
+    public var timeout: Duration
+    /// Pairs that travel with the call; keys are lower-cased (G3-04) and may repeat. Default none.
+    public var metadata: [(String, String)]
+    /// Which connections carry the call. Default control.
+    public var lane: RPCClient.Lane
+    /// The one server that may take the call, as after an earlier `RPCReply`; nil: any. Default nil.
+    public var endpoint: RPCClient.Endpoint?
+
+    /// Makes options.
+    public init(
+        timeout: Duration = .seconds(30),
+        metadata: [(String, String)] = [],
+        lane: RPCClient.Lane = .control,
+        endpoint: RPCClient.Endpoint? = nil
+    ) {
+        self.timeout = timeout
+        self.metadata = metadata
+        self.lane = lane
+        self.endpoint = endpoint
+    }
+}
+
+/// A call's answer and who gave it.
+public struct RPCReply<Response: Sendable>: Sendable {
+    /// The answer.
+    public var message: Response
+    /// The server that gave it; set it in `CallOptions.endpoint` for calls that must go to the same one.
+    public var endpoint: RPCClient.Endpoint
+}

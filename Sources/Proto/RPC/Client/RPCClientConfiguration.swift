@@ -1,0 +1,104 @@
+public import NIOCore
+public import NIOPosix
+public import ProtoFraming
+
+/// Settings of an `RPCClient`.
+public struct RPCClientConfiguration: Sendable {
+    /// The servers, any of which can take a call.
+    public var endpoints: [RPCClient.Endpoint]
+    /// Event loops that do the socket work. Default: the process-wide group.
+    public var eventLoopGroup: any EventLoopGroup
+    /// Time for one attempt to connect. Default 5 s.
+    public var connectTimeout: Duration
+    /// Longest that a call waits for the first attempt to connect; its own timeout bounds it as well. Default 1 s.
+    public var connectionWait: Duration
+    /// How attempts to connect are spaced.
+    public var backOff: BackOff
+    /// Most calls in flight on a connection; more fail with RESOURCE_EXHAUSTED. Default 1,024, which is what the
+    /// server takes.
+    public var maximumCallsInFlight: Int
+    /// How long a stopping client lets running calls end. Default 30 s.
+    public var drainTimeout: Duration
+    /// Sizes of frames, both ways.
+    public var frame: FrameLimits
+    /// First stream id on a connection and the one from which on the connection is replaced (G2-04).
+    var streamIDs: Range<UInt32> = 1..<(1 << 31 - 1 << 20)
+
+    /// Makes settings.
+    public init(
+        endpoints: [RPCClient.Endpoint],
+        eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        connectTimeout: Duration = .seconds(5),
+        connectionWait: Duration = .seconds(1),
+        backOff: BackOff = BackOff(),
+        maximumCallsInFlight: Int = 1_024,
+        drainTimeout: Duration = .seconds(30),
+        frame: FrameLimits = FrameLimits()
+    ) {
+        self.endpoints = endpoints
+        self.eventLoopGroup = eventLoopGroup
+        self.connectTimeout = connectTimeout
+        self.connectionWait = connectionWait
+        self.backOff = backOff
+        self.maximumCallsInFlight = maximumCallsInFlight
+        self.drainTimeout = drainTimeout
+        self.frame = frame
+    }
+}
+
+extension RPCClient {
+    /// Where a server listens.
+    public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+        /// Name or address.
+        public var host: String
+        /// TCP port.
+        public var port: Int
+
+        /// Names a server.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        /// `host:port`, with brackets around an IPv6 address.
+        public var description: String {
+            self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+        }
+    }
+
+    /// Calls of different lanes travel on different connections, so that small ones never wait behind large ones.
+    public enum Lane: Sendable, Hashable, CaseIterable {
+        /// Control calls and small messages.
+        case control
+        /// File content.
+        case bulk
+    }
+}
+
+/// Exponential waiting times with jitter.
+public struct BackOff: Sendable {
+    /// Longest wait after the first failure. Default 50 ms.
+    public var minimum: Duration
+    /// Longest wait ever. Default 5 s.
+    public var maximum: Duration
+    /// Gives a number in 0 ... 1 for each wait: 1 waits the full time, 0 half of it.
+    public var jitter: @Sendable () -> Double
+
+    /// Sets the times.
+    public init(
+        minimum: Duration = .milliseconds(50),
+        maximum: Duration = .seconds(5),
+        jitter: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
+    ) {
+        self.minimum = minimum
+        self.maximum = maximum
+        self.jitter = jitter
+    }
+
+    /// The wait after a number of failures in a row, from 1 on.
+    func delay(afterFailures failures: Int) -> Duration {
+        let doublings = min(max(failures - 1, 0), 30)
+        let full = min(self.minimum * (1 << doublings), self.maximum)
+        return full * (0.5 + 0.5 * min(max(self.jitter(), 0), 1))
+    }
+}

@@ -1,0 +1,120 @@
+public import Logging
+public import NIOCore
+import NIOPosix
+import ProtoFraming
+public import ServiceLifecycle
+
+/// Serves unary ttrpc calls over TCP.
+///
+/// Each connection runs in a child task of `run()`, each call in a child task of its connection's.
+public struct RPCServer: Service {
+    private static let backlog: CInt = 256
+
+    private let configuration: RPCServerConfiguration
+    private let router: RPCRouter
+    private let logger: Logger
+    private let onListening: @Sendable (SocketAddress) -> Void
+
+    /// Makes a server; `run()` starts it.
+    ///
+    /// - Parameters:
+    ///   - configuration: address and limits.
+    ///   - router: the methods it has.
+    ///   - logger: gets failures of connections and handlers, never payloads.
+    ///   - onListening: called once with the bound address when clients can connect.
+    public init(
+        configuration: RPCServerConfiguration = RPCServerConfiguration(),
+        router: RPCRouter,
+        logger: Logger,
+        onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.router = router
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until graceful shutdown or cancellation.
+    ///
+    /// On graceful shutdown it accepts no more connections, answers new calls with UNAVAILABLE, lets running calls end
+    /// within `drainTimeout`, and closes each connection as soon as it is idle. On cancellation it closes all at once
+    /// and cancels their calls.
+    ///
+    /// - Throws: when the address cannot be bound.
+    public func run() async throws {
+        let registry = ConnectionRegistry(limit: self.configuration.limits.maximumConnections)
+        let (connections, sink) = AsyncStream.makeStream(of: ServerConnection.self)
+        let listener = try await self.bind(registry: registry, sink: sink)
+        if let address = listener.localAddress {
+            self.onListening(address)
+        }
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await self.serve(connections, registry: registry)
+            registry.closeAll()
+        } onCancelOrGracefulShutdown: {
+            listener.close(promise: nil)
+            registry.drain(timeout: TimeAmount(clamping: self.configuration.drainTimeout))
+        }
+    }
+
+    private func serve(_ connections: AsyncStream<ServerConnection>, registry: ConnectionRegistry) async {
+        let maximumDataBytes = self.configuration.limits.frame.maximumDataBytes
+        await withDiscardingTaskGroup { group in
+            for await connection in connections {
+                group.addTask {
+                    await connection.serve(
+                        router: self.router,
+                        maximumDataBytes: maximumDataBytes,
+                        logger: self.logger
+                    )
+                    registry.remove(connection.number)
+                }
+            }
+        }
+    }
+
+    private func bind(
+        registry: ConnectionRegistry,
+        sink: AsyncStream<ServerConnection>.Continuation
+    ) async throws -> any Channel {
+        let queued = self.configuration.limits.maximumQueuedBytes
+        let logger = self.logger
+        let configuration = self.configuration
+        return try await ServerBootstrap(group: configuration.eventLoopGroup)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = ListenerHandler(logger: logger) { sink.finish() }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: queued / 2, high: queued))
+            .childChannelInitializer { channel in
+                guard let number = registry.reserve() else {
+                    logger.warning("a connection is refused", metadata: ["reason": "too many, or the server stops"])
+                    return channel.close()
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    do {
+                        let connection = try ServerConnection.make(
+                            on: channel,
+                            number: number,
+                            configuration: configuration,
+                            logger: logger
+                        )
+                        registry.add(connection)
+                        sink.yield(connection)
+                    } catch {
+                        registry.remove(number)
+                        throw error
+                    }
+                }
+            }
+            .bind(host: configuration.host, port: configuration.port)
+            .get()
+    }
+}

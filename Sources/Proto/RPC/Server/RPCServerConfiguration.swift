@@ -1,0 +1,69 @@
+public import NIOCore
+public import NIOPosix
+public import ProtoFraming
+
+/// Settings of an `RPCServer`.
+public struct RPCServerConfiguration: Sendable {
+    /// Name or address to listen on. Default 127.0.0.1.
+    public var host: String
+    /// Port to listen on; 0 lets the kernel choose. Default 0.
+    public var port: Int
+    /// Event loops that do the socket work. Default: the process-wide group.
+    public var eventLoopGroup: any EventLoopGroup
+    /// Bounds on what clients may do.
+    public var limits: RPCServerLimits
+    /// Refuse stream ids that do not rise, as Go does, instead of allowing for clients that send them slightly out of
+    /// order (G5-14). Default false.
+    public var strictStreamIDs: Bool
+    /// How long a stopping server lets running calls end. Default 30 s.
+    public var drainTimeout: Duration
+
+    /// Makes settings.
+    public init(
+        host: String = "127.0.0.1",
+        port: Int = 0,
+        eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        limits: RPCServerLimits = RPCServerLimits(),
+        strictStreamIDs: Bool = false,
+        drainTimeout: Duration = .seconds(30)
+    ) {
+        self.host = host
+        self.port = port
+        self.eventLoopGroup = eventLoopGroup
+        self.limits = limits
+        self.strictStreamIDs = strictStreamIDs
+        self.drainTimeout = drainTimeout
+    }
+}
+
+/// Bounds on what clients may do (G6-11).
+public struct RPCServerLimits: Sendable, Hashable {
+    /// Connections at a time; more are closed at once. Default 256.
+    public var maximumConnections = 256
+    /// Calls in flight on a connection; more get RESOURCE_EXHAUSTED. Default 1,024.
+    public var maximumStreams = 1_024
+    /// Pairs of metadata of a call; more get RESOURCE_EXHAUSTED. Default 64.
+    public var maximumMetadataPairs = 64
+    /// Encoded bytes of a call's metadata; more get RESOURCE_EXHAUSTED. Default 16 KiB.
+    public var maximumMetadataBytes = 16 << 10
+    /// Bytes of service and method name together; more get RESOURCE_EXHAUSTED. Default 256.
+    public var maximumNameBytes = 256
+    /// Bytes waiting to be sent on a connection; above it nothing more is read from it. Default 8 MiB.
+    public var maximumQueuedBytes = 8 << 20
+    /// Time for a frame's header to be complete once its first byte has come; then the connection is closed.
+    /// Default 10 s.
+    public var headerTimeout = Duration.seconds(10)
+    /// Sizes of frames, both ways.
+    public var frame = FrameLimits()
+
+    /// The defaults.
+    public init() {}
+
+    var envelope: EnvelopeLimits {
+        EnvelopeLimits(
+            maximumMetadataPairs: self.maximumMetadataPairs,
+            maximumMetadataBytes: self.maximumMetadataBytes,
+            maximumNameBytes: self.maximumNameBytes
+        )
+    }
+}

@@ -1,0 +1,67 @@
+/// Checks the ids with which a client opens streams.
+///
+/// The protocol asks for odd ids that rise strictly (G2-04). Clients that take ids from a counter and write later send
+/// them slightly out of order, so a tolerant window also accepts an id up to 1,024 behind the highest if it has not
+/// been used (G5-14).
+struct StreamIDWindow: Sendable {
+    enum Verdict: Hashable {
+        case fresh
+        /// Even, zero, or 2^31 and above.
+        case invalid
+        /// Used before, or so old that it may have been.
+        case reused
+    }
+
+    static let reach: UInt32 = 1_024
+    private static let wordBits: UInt32 = 64
+    private static let words = Int(Self.reach / 2 / Self.wordBits)
+
+    private let isStrict: Bool
+    private var highest: UInt32?
+    /// Bit n, counted from the lowest, tells whether `highest - 2n` was used.
+    private var used = [UInt64](repeating: 0, count: Self.words)
+
+    init(isStrict: Bool) {
+        self.isStrict = isStrict
+    }
+
+    /// Takes an id; one that is fresh is used from now on.
+    mutating func use(_ streamID: UInt32) -> Verdict {
+        guard streamID % 2 == 1, streamID < 1 << 31 else { return .invalid }
+        guard let highest = self.highest, streamID <= highest else {
+            self.advance(to: streamID)
+            return .fresh
+        }
+        let distance = (highest - streamID) / 2
+        guard !self.isStrict, distance < Self.reach / 2 else { return .reused }
+        let (word, bit) = Self.position(of: distance)
+        guard self.used[word] & bit == 0 else { return .reused }
+        self.used[word] |= bit
+        return .fresh
+    }
+
+    private static func position(of distance: UInt32) -> (word: Int, bit: UInt64) {
+        (Int(distance / self.wordBits), 1 << UInt64(distance % self.wordBits))
+    }
+
+    private mutating func advance(to streamID: UInt32) {
+        if let highest = self.highest {
+            self.shift(by: (streamID - highest) / 2)
+        }
+        self.highest = streamID
+        self.used[0] |= 1
+    }
+
+    private mutating func shift(by distance: UInt32) {
+        let wholeWords = Int(min(distance / Self.wordBits, UInt32(Self.words)))
+        let bits = UInt64(distance % Self.wordBits)
+        for index in stride(from: Self.words - 1, through: 0, by: -1) {
+            let from = index - wholeWords
+            var word = from >= 0 ? self.used[from] << bits : 0
+            if bits > 0, from >= 1 {
+                word |= self.used[from - 1] >> (UInt64(Self.wordBits) - bits)
+            }
+            self.used[index] = word
+        }
+    }
+}

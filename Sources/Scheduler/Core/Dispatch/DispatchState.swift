@@ -1,0 +1,156 @@
+/// Which line goes to which engine next: engines with their free places, lines with their turns. Pure; times are
+/// milliseconds of any monotonic clock.
+///
+/// A *pool* is the set of engines that serve one model. Within a pool the engine with the fewest requests in flight is
+/// taken; between jobs lines take turns.
+public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable {
+    /// An engine as the dispatcher sees it.
+    public struct Engine: Sendable, Equatable {
+        /// Models it serves.
+        public var models: [String] = []
+        /// Most requests in flight.
+        public var concurrency: Int
+        /// Requests in flight.
+        public var inFlight = 0
+        /// Whether it answers, and why not.
+        public var condition = EngineCondition.unknown
+        /// It is full until then.
+        public var busyUntil: Int64 = 0
+    }
+
+    /// A line that waits for its next attempt.
+    private struct Delayed: Sendable {
+        var due: Int64
+        var model: String
+        var job: Job
+        var line: Line
+    }
+
+    /// What to send where.
+    public struct Assignment: Sendable {
+        /// Index of the engine.
+        public var engine: Int
+        /// Whose line it is.
+        public var job: Job
+        /// The line.
+        public var line: Line
+    }
+
+    /// The engines, by index.
+    public private(set) var engines: [Engine] = []
+    private var queues: [String: FairTurns<Job, Line>] = [:]
+    private var delayed: [Delayed] = []
+
+    /// No engines, no lines.
+    public init() {}
+
+    /// Adds an engine and gives its index.
+    public mutating func addEngine(concurrency: Int) -> Int {
+        self.engines.append(Engine(concurrency: concurrency))
+        return self.engines.count - 1
+    }
+
+    /// An engine answered a health check and serves these models.
+    public mutating func engineIsReady(_ index: Int, models: [String]) {
+        self.engines[index].models = models
+        self.engines[index].condition = .ready
+    }
+
+    /// An engine cannot be reached.
+    public mutating func engineIsDown(_ index: Int, reason: String) {
+        self.engines[index].condition = .down(reason: reason)
+    }
+
+    /// An engine is full until then.
+    public mutating func engineIsBusy(_ index: Int, until: Int64) {
+        self.engines[index].busyUntil = max(self.engines[index].busyUntil, until)
+    }
+
+    /// Queues lines of one job for one model.
+    public mutating func offer(_ lines: some Sequence<Line>, job: Job, model: String) {
+        self.queues[model, default: FairTurns()].append(lines, for: job)
+    }
+
+    /// Gives back a line that was taken: to the head of its job at once, or after a delay.
+    public mutating func giveBack(_ line: Line, job: Job, model: String, due: Int64?) {
+        if let due {
+            self.delayed.append(Delayed(due: due, model: model, job: job, line: line))
+        } else {
+            self.queues[model, default: FairTurns()].prepend(line, for: job)
+        }
+    }
+
+    /// A request ended, however; its place is free.
+    public mutating func requestEnded(engine index: Int) {
+        self.engines[index].inFlight -= 1
+    }
+
+    /// Drops all lines of a job that are not in flight; gives their number.
+    public mutating func withdraw(_ job: Job) -> Int {
+        var dropped = 0
+        for model in self.queues.keys {
+            dropped += self.queues[model]?.remove(job).count ?? 0
+        }
+        let before = self.delayed.count
+        self.delayed.removeAll { $0.job == job }
+        return dropped + before - self.delayed.count
+    }
+
+    /// Moves delayed lines whose time has come to the head of their jobs.
+    public mutating func wake(at now: Int64) {
+        guard self.delayed.contains(where: { $0.due <= now }) else { return }
+        for item in self.delayed where item.due <= now {
+            self.queues[item.model, default: FairTurns()].prepend(item.line, for: item.job)
+        }
+        self.delayed.removeAll { $0.due <= now }
+    }
+
+    /// Takes the next line that can be sent now.
+    public mutating func next(at now: Int64) -> Assignment? {
+        for (model, queue) in self.queues where queue.count > 0 {
+            guard let engine = self.freeEngine(for: model, at: now) else { continue }
+            guard let (job, line) = self.queues[model]?.next() else { continue }
+            if self.queues[model]?.count == 0 {
+                self.queues[model] = nil
+            }
+            self.engines[engine].inFlight += 1
+            return Assignment(engine: engine, job: job, line: line)
+        }
+        return nil
+    }
+
+    /// Why no line of these models can be sent, for people; nil when an engine that serves one of them is ready.
+    public func waitingReason(models: [String], at now: Int64) -> String? {
+        let serving = self.engines.filter { engine in models.contains { engine.models.contains($0) } }
+        if serving.contains(where: { $0.condition == .ready && $0.busyUntil <= now }) { return nil }
+        if serving.contains(where: { $0.condition == .ready }) { return "every engine of this model says it is full" }
+        let candidates = serving.isEmpty ? self.engines : serving
+        if candidates.isEmpty { return "no engine is configured: start the scheduler with --engine URL" }
+        for case .down(let reason) in candidates.map(\.condition) { return reason }
+        if candidates.contains(where: { $0.condition == .unknown }) { return "the engines were not reached yet" }
+        return "no engine serves \(models.joined(separator: ", "))"
+    }
+
+    /// Whether every engine has told its models and none serves this one.
+    public func isKnownToBeAbsent(_ model: String) -> Bool {
+        !self.engines.isEmpty && self.engines.allSatisfy { $0.condition == .ready && !$0.models.contains(model) }
+    }
+
+    private func freeEngine(for model: String, at now: Int64) -> Int? {
+        self.engines.indices.filter { index in
+            let engine = self.engines[index]
+            return engine.condition == .ready && engine.busyUntil <= now && engine.inFlight < engine.concurrency
+                && engine.models.contains(model)
+        }.min { self.engines[$0].inFlight < self.engines[$1].inFlight }
+    }
+}
+
+/// Whether an engine can take requests.
+public enum EngineCondition: Sendable, Equatable {
+    /// Not asked yet.
+    case unknown
+    /// It answers.
+    case ready
+    /// It does not, for this reason.
+    case down(reason: String)
+}

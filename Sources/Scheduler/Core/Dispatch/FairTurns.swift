@@ -1,0 +1,63 @@
+import DequeModule
+
+/// Items of several owners, taken in turns: one item of each owner that has any, round and round.
+///
+/// A job of ten lines is therefore not held up by one of fifty thousand (I-14).
+public struct FairTurns<Owner: Hashable & Sendable, Item: Sendable>: Sendable {
+    private var queues: [Owner: Deque<Item>] = [:]
+    /// Owners with at least one item, the next one first.
+    private var turns: Deque<Owner> = []
+
+    /// Nothing queued.
+    public init() {}
+
+    /// Items of all owners.
+    public private(set) var count = 0
+
+    /// Items of one owner.
+    public func count(of owner: Owner) -> Int {
+        self.queues[owner]?.count ?? 0
+    }
+
+    /// Puts items behind the owner's others.
+    public mutating func append(_ items: some Sequence<Item>, for owner: Owner) {
+        self.edit(owner) { $0.append(contentsOf: items) }
+    }
+
+    /// Puts an item before the owner's others: it was its turn already.
+    public mutating func prepend(_ item: Item, for owner: Owner) {
+        self.edit(owner) { $0.prepend(item) }
+    }
+
+    /// Takes the next item; its owner goes to the end of the line.
+    public mutating func next() -> (owner: Owner, item: Item)? {
+        guard let owner = self.turns.popFirst(), let item = self.queues[owner]?.popFirst() else { return nil }
+        self.count -= 1
+        if self.queues[owner]?.isEmpty ?? true {
+            self.queues[owner] = nil
+        } else {
+            self.turns.append(owner)
+        }
+        return (owner, item)
+    }
+
+    /// Drops all items of an owner and gives them back.
+    public mutating func remove(_ owner: Owner) -> [Item] {
+        guard let items = self.queues.removeValue(forKey: owner) else { return [] }
+        self.turns.removeAll { $0 == owner }
+        self.count -= items.count
+        return Array(items)
+    }
+
+    private mutating func edit(_ owner: Owner, _ change: (inout Deque<Item>) -> Void) {
+        let before = self.queues[owner]?.count ?? 0
+        change(&self.queues[owner, default: []])
+        let after = self.queues[owner]?.count ?? 0
+        self.count += after - before
+        if before == 0, after > 0 {
+            self.turns.append(owner)
+        } else if after == 0 {
+            self.queues[owner] = nil
+        }
+    }
+}

@@ -1,0 +1,224 @@
+import CurlHTTP
+import Logging
+import SchedulerCore
+import SchedulerEngines
+import ServiceLifecycle
+import Synchronization
+
+/// Sends the lines of all jobs to the engines: the I/O shell around `DispatchState`.
+///
+/// Answers arrive on the HTTP client's thread, which also picks and sends the next line: a line costs no hop between
+/// threads. Nothing here blocks.
+final class Dispatcher: Service {
+    typealias State = DispatchState<Int, LineRequest>
+
+    /// Answers that wait for their commit may hold this many bytes; then nothing more is sent.
+    static let maximumUncommittedBytes = 64 << 20
+    /// How often delayed lines and paused engines are looked at.
+    private static let tick = Duration.milliseconds(50)
+
+    private let state = Mutex(State())
+    private let engines = Mutex<[EngineClient]>([])
+    private let inFlight = Mutex<[Int: Int]>([:])
+    private let uncommittedBytes = Atomic<Int>(0)
+    private let retry: RetryPolicy
+    private let time: SystemTime
+    private let logger: Logger
+    private let unreachable: AsyncStream<Int>.Continuation
+    /// Engines that could not be reached, for the monitor.
+    let unreachableEngines: AsyncStream<Int>
+
+    init(retry: RetryPolicy, time: SystemTime, logger: Logger) {
+        self.retry = retry
+        self.time = time
+        self.logger = logger
+        (self.unreachableEngines, self.unreachable) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+    }
+
+    /// Wakes delayed lines and paused engines.
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try await Task.sleep(for: Self.tick)
+                self.state.withLock { $0.wake(at: self.time.monotonicMilliseconds()) }
+                self.pump()
+            }
+        }
+    }
+}
+
+// MARK: - Engines
+
+extension Dispatcher {
+    /// Adds an engine, of which nothing is known yet.
+    func add(_ engine: EngineClient, concurrency: Int) -> Int {
+        self.engines.withLock { $0.append(engine) }
+        return self.state.withLock { $0.addEngine(concurrency: concurrency) }
+    }
+
+    func engineIsReady(_ index: Int, models: [String]) {
+        self.state.withLock { $0.engineIsReady(index, models: models) }
+        self.pump()
+    }
+
+    func engineIsDown(_ index: Int, reason: String) {
+        self.state.withLock { $0.engineIsDown(index, reason: reason) }
+    }
+
+    /// The engines as they are now, with their addresses.
+    func snapshot() -> [(address: EngineAddress, engine: State.Engine)] {
+        let clients = self.engines.withLock { $0 }
+        let engines = self.state.withLock { $0.engines }
+        return zip(clients, engines).map { ($0.address, $1) }
+    }
+
+    /// Why nothing can be sent for these models; nil when something can.
+    func waitingReason(models: [String]) -> String? {
+        self.state.withLock { $0.waitingReason(models: models, at: self.time.monotonicMilliseconds()) }
+    }
+
+    /// Models that no engine serves although all of them have told theirs.
+    func absentModels(_ models: [String]) -> [String] {
+        self.state.withLock { state in models.filter { state.isKnownToBeAbsent($0) } }
+    }
+}
+
+// MARK: - Lines
+
+extension Dispatcher {
+    /// Queues lines of one job for one model.
+    func offer(_ lines: [LineRequest], job: Int, model: String) {
+        self.state.withLock { $0.offer(lines, job: job, model: model) }
+        self.pump()
+    }
+
+    /// Takes back what is not in flight; `job.isDrained` tells when the rest has ended.
+    func withdraw(_ job: Int) {
+        _ = self.state.withLock { $0.withdraw(job) }
+    }
+
+    /// Requests of a job that are at an engine.
+    func inFlight(of job: Int) -> Int {
+        self.inFlight.withLock { $0[job] ?? 0 }
+    }
+
+    /// Answers of this many bytes were committed.
+    func committed(bytes: Int) {
+        let before = self.uncommittedBytes.subtract(bytes, ordering: .relaxed).oldValue
+        if before >= Self.maximumUncommittedBytes { self.pump() }
+    }
+
+    /// Sends as long as there is a line and a place for it.
+    private func pump() {
+        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes {
+            let now = self.time.monotonicMilliseconds()
+            guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
+            self.inFlight.withLock { $0[next.job, default: 0] += 1 }
+            self.send(next.line, to: next.engine, job: next.job)
+        }
+    }
+
+    private func send(_ line: LineRequest, to index: Int, job: Int) {
+        let engine = self.engines.withLock { $0[index] }
+        line.job.lineWasTaken()
+        engine.send(
+            path: line.job.endpoint,
+            body: line.body,
+            requestID: ObjectID.request(batchID: line.job.id, line: line.line),
+            group: line.job.transfers
+        ) { answer in
+            self.ended(line, at: index, job: job, with: answer)
+            self.pump()
+        }
+    }
+
+    /// A request ended: its place is free, and its line is done, repeated or dropped.
+    private func ended(_ line: LineRequest, at index: Int, job: Int, with answer: EngineAnswer) {
+        self.state.withLock { $0.requestEnded(engine: index) }
+        if let result = AttemptResult(answer) {
+            let decision = self.retry.decide(
+                result,
+                countedAttempts: Int(line.attempts),
+                jitter: Double.random(in: 0..<1)
+            )
+            self.note(decision.engine, about: index, answer)
+            self.settle(line, decision.line, answer, job: job)
+        }
+        let left = self.inFlight.withLock { counts in
+            counts[job, default: 1] -= 1
+            return counts[job] ?? 0
+        }
+        if left == 0 { line.job.nothingInFlight() }
+    }
+
+    private func note(_ verdict: RetryPolicy.EngineVerdict, about index: Int, _ answer: EngineAnswer) {
+        switch verdict {
+        case .fine, .unknown: break
+        case .busy(let milliseconds):
+            let until = self.time.monotonicMilliseconds() + milliseconds
+            self.state.withLock { $0.engineIsBusy(index, until: until) }
+        case .unreachable:
+            guard case .failed(let failure) = answer else { return }
+            self.engineIsDown(index, reason: failure.message)
+            self.unreachable.yield(index)
+        }
+    }
+
+    private func settle(
+        _ line: LineRequest,
+        _ decision: RetryPolicy.LineDecision,
+        _ answer: EngineAnswer,
+        job: Int
+    ) {
+        switch decision {
+        case .record:
+            let content = LineAnswer(line: line.line, attempts: line.attempts + 1, content: .init(answer))
+            self.uncommittedBytes.add(content.bytes, ordering: .relaxed)
+            line.job.commit(content)
+        case .retry(let delay, let counted):
+            guard !line.job.isEnding else { return }
+            var again = line
+            if counted { again.attempts += 1 }
+            let due = delay > 0 ? self.time.monotonicMilliseconds() + delay : nil
+            self.state.withLock { $0.giveBack(again, job: job, model: line.model, due: due) }
+        }
+    }
+}
+
+extension AttemptResult {
+    /// nil: the request was cancelled, which says nothing.
+    fileprivate init?(_ answer: EngineAnswer) {
+        switch answer {
+        case .answered(let response):
+            self = .answered(status: response.status, retryAfterMilliseconds: response.retryAfterMilliseconds)
+        case .failed(let failure): self = .failed(failure)
+        case .cancelled: return nil
+        }
+    }
+}
+
+extension LineAnswer.Content {
+    fileprivate init(_ answer: EngineAnswer) {
+        switch answer {
+        case .answered(let response):
+            self = .answered(status: response.status, requestID: response.requestID, body: response.body)
+        case .failed(let failure): self = .failed(LineError(failure))
+        case .cancelled: self = .failed(.cancelled)
+        }
+    }
+}
+
+extension LineError {
+    /// The error line of a request that never got a whole answer (A5-03).
+    fileprivate init(_ failure: AttemptFailure) {
+        let code =
+            switch failure.kind {
+            case .unreachable: "engine_unreachable"
+            case .broken: "engine_connection_error"
+            case .timedOut: "engine_timeout"
+            case .answerTooLarge: "engine_answer_too_large"
+            case .unsendable: "invalid_request"
+            }
+        self.init(code: code, message: failure.message)
+    }
+}

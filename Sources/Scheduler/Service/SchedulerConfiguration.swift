@@ -1,0 +1,28 @@
+public import SchedulerCore
+public import SchedulerEngines
+public import Settings
+
+/// Everything a scheduler is told.
+public struct SchedulerConfiguration: Sendable {
+    /// Where to listen for RPC; port 0 picks a free one.
+    public var listen = ListenAddress(host: "127.0.0.1", port: 0)
+    /// Where records, files and result logs live.
+    public var dataDirectory: String
+    /// Engines that exist.
+    public var engines: [EngineAddress] = []
+    /// Most requests in flight at one engine.
+    public var engineConcurrency = 256
+    /// How long engines may take.
+    public var engineLimits = EngineLimits()
+    /// Which attempts are repeated.
+    public var retry = RetryPolicy()
+    /// Most batches that run at the same time; others wait their turn, oldest first.
+    public var maximumRunningBatches = 128
+    /// How long a cancelled or expired batch waits for the answers that are under way.
+    public var drainGrace = Duration.seconds(2)
+
+    /// The documented defaults for a data directory.
+    public init(dataDirectory: String) {
+        self.dataDirectory = dataDirectory
+    }
+}

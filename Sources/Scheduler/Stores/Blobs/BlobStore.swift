@@ -1,0 +1,33 @@
+/// Where the bytes of files live: a local directory here; S3 can be put behind the same protocol.
+///
+/// A blob is immutable once it is committed. Every call blocks: call from threads of one's own.
+public protocol BlobStore: Sendable {
+    /// Starts a blob; its bytes are invisible until `commit`.
+    func stage(_ name: String) throws(FileError) -> any StagedBlob
+    /// Opens a blob.
+    func open(_ key: String) throws(FileError) -> any BlobReader
+    /// Removes a blob; a missing one is fine.
+    func remove(_ key: String) throws(FileError)
+}
+
+/// A blob that is being written, by one writer at a time.
+public protocol StagedBlob: Sendable {
+    /// Adds bytes at `offset`, which is the number of bytes written before.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError)
+    /// Reads back what was written.
+    func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8]
+    /// Makes the blob durable and visible under `key`, in place of one that is there.
+    func commit(as key: String) throws(FileError)
+    /// Throws the bytes away.
+    func abort() throws(FileError)
+}
+
+/// A blob that is read.
+public protocol BlobReader: Sendable {
+    /// Size in bytes.
+    var bytes: Int64 { get }
+    /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int
+    /// Reads up to `count` bytes at `offset`; fewer only at the end.
+    func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8]
+}

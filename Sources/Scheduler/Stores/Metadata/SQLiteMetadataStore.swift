@@ -1,0 +1,209 @@
+import GRDB
+
+/// Records in one SQLite file: no service to start.
+///
+/// WAL with `synchronous=FULL`: every commit is on disk when `apply` returns. GRDB resets `synchronous` to NORMAL while
+/// it opens a pool, so it is set afterwards and read back.
+public final class SQLiteMetadataStore: MetadataStore {
+    /// The version of the tables that this code reads and writes (`PRAGMA user_version`).
+    public static let formatVersion = 1
+    /// SQLite's number for `synchronous=FULL`.
+    static let synchronousFull = 2
+
+    private let pool: DatabasePool
+
+    /// Opens or makes the database.
+    public init(path: String) async throws(StoreError) {
+        do {
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(5)
+            configuration.maximumReaderCount = 4
+            self.pool = try DatabasePool(path: path, configuration: configuration)
+            try await self.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try await self.pool.write(Self.prepareTables)
+        } catch {
+            throw Self.storeError(error)
+        }
+        guard try await self.synchronousLevel() == Self.synchronousFull else {
+            throw .unavailable("SQLite did not take synchronous=FULL")
+        }
+    }
+
+    /// `PRAGMA synchronous` of the connection that writes.
+    func synchronousLevel() async throws(StoreError) -> Int? {
+        do {
+            return try await self.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+
+    public func get(_ key: RecordKey) async throws(StoreError) -> StoredRecord? {
+        do {
+            return try await self.pool.read { database in
+                try Row.fetchOne(
+                    database,
+                    sql: "SELECT * FROM record WHERE kind = ? AND id = ?",
+                    arguments: [key.kind.rawValue, key.id]
+                ).flatMap(StoredRecord.init)
+            }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+
+    public func list(_ query: RecordQuery) async throws(StoreError) -> [StoredRecord] {
+        var conditions = ["kind = ?"]
+        var arguments: StatementArguments = [query.kind.rawValue]
+        for (column, value) in [("tenant = ?", query.tenant), ("label = ?", query.label)] {
+            guard let value else { continue }
+            conditions.append(column)
+            arguments += [value]
+        }
+        if let after = query.after {
+            conditions.append(query.ascending ? "id > ?" : "id < ?")
+            arguments += [after]
+        }
+        arguments += [query.limit]
+        let sql = """
+            SELECT * FROM record WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY id \(query.ascending ? "ASC" : "DESC") LIMIT ?
+            """
+        do {
+            return try await self.pool.read { [arguments] database in
+                try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(StoredRecord.init)
+            }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+
+    public func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError) {
+        do {
+            try await self.pool.write { database in
+                for change in changes {
+                    try Self.apply(change, database)
+                }
+                if let answer {
+                    try Self.remember(answer, database)
+                }
+            }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+
+    public func rememberedAnswer(
+        scope: String,
+        key: String,
+        notBefore: Int64
+    ) async throws(StoreError) -> RememberedAnswer? {
+        do {
+            return try await self.pool.read { database in
+                try Row.fetchOne(
+                    database,
+                    sql: "SELECT * FROM remembered_answer WHERE scope = ? AND key = ? AND created_at >= ?",
+                    arguments: [scope, key, notBefore]
+                ).map { row in
+                    RememberedAnswer(
+                        scope: row["scope"],
+                        key: row["key"],
+                        requestHash: Array(row["request_hash"] as [UInt8]),
+                        answer: row["answer"],
+                        createdAt: row["created_at"]
+                    )
+                }
+            }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+}
+
+extension SQLiteMetadataStore {
+    private static func prepareTables(_ database: Database) throws {
+        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard version <= self.formatVersion else {
+            throw StoreError.unreadable(
+                "the database has format \(version); this version reads up to \(self.formatVersion): use a newer one"
+            )
+        }
+        guard version == 0 else { return }
+        try database.execute(
+            sql: """
+                CREATE TABLE record (
+                    kind TEXT NOT NULL, id TEXT NOT NULL, tenant TEXT NOT NULL, label TEXT NOT NULL,
+                    version INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (kind, id)
+                ) WITHOUT ROWID;
+                CREATE INDEX record_by_tenant ON record (kind, tenant, id);
+                CREATE INDEX record_by_label ON record (kind, label, id);
+                CREATE TABLE remembered_answer (
+                    scope TEXT NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL, answer TEXT NOT NULL,
+                    created_at INTEGER NOT NULL, PRIMARY KEY (scope, key)
+                ) WITHOUT ROWID;
+                PRAGMA user_version = \(self.formatVersion);
+                """
+        )
+    }
+
+    private static func apply(_ change: RecordChange, _ database: Database) throws {
+        switch change {
+        case .insert(let record):
+            try database.execute(
+                sql: "INSERT INTO record (kind, id, tenant, label, version, payload) VALUES (?, ?, ?, ?, 1, ?)",
+                arguments: [
+                    record.key.kind.rawValue, record.key.id, record.tenant, record.label, record.payload.data,
+                ]
+            )
+        case .update(let record):
+            try database.execute(
+                sql: """
+                    UPDATE record SET label = ?, version = version + 1, payload = ?
+                    WHERE kind = ? AND id = ? AND version = ?
+                    """,
+                arguments: [
+                    record.label, record.payload.data, record.key.kind.rawValue, record.key.id, record.version,
+                ]
+            )
+        case .delete(let key):
+            try database.execute(
+                sql: "DELETE FROM record WHERE kind = ? AND id = ?",
+                arguments: [key.kind.rawValue, key.id]
+            )
+        }
+        guard database.changesCount == 1 else { throw StoreError.conflict }
+    }
+
+    private static func remember(_ answer: RememberedAnswer, _ database: Database) throws {
+        // An entry that is still there was too old to be honoured.
+        try database.execute(
+            sql: """
+                INSERT OR REPLACE INTO remembered_answer (scope, key, request_hash, answer, created_at)
+                VALUES (?, ?, ?, ?, ?)
+                """,
+            arguments: [answer.scope, answer.key, answer.requestHash.data, answer.answer, answer.createdAt]
+        )
+    }
+
+    private static func storeError(_ error: any Error) -> StoreError {
+        switch error {
+        case let error as StoreError: error
+        case let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT: .conflict
+        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: .full("SQLite: no space left")
+        default: .unavailable("SQLite: \(error)")
+        }
+    }
+}
+
+extension StoredRecord {
+    fileprivate init?(_ row: Row) {
+        guard let kind = RecordKind(rawValue: row["kind"]) else { return nil }
+        self.init(
+            key: RecordKey(kind, row["id"]),
+            tenant: row["tenant"],
+            label: row["label"],
+            version: row["version"],
+            payload: Array(row["payload"] as [UInt8])
+        )
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+public import SchedulerCore
+
+/// An object together with the version under which it was read.
+public struct Versioned<Object: Sendable>: Sendable {
+    /// The object.
+    public var object: Object
+    /// Its version in the store.
+    public var version: Int64
+
+    /// Pairs them.
+    public init(_ object: Object, version: Int64) {
+        self.object = object
+        self.version = version
+    }
+}
+
+/// An object that the metadata store keeps: JSON with a format number, readable by a person with a SQLite shell.
+public protocol StoredObject: Codable, Sendable {
+    /// Which kind of record it is.
+    static var kind: RecordKind { get }
+    /// Its id.
+    var id: String { get }
+    /// Whose it is.
+    var tenant: String { get }
+    /// What lists filter by.
+    var label: String { get }
+}
+
+extension FileRecord: StoredObject {
+    public static var kind: RecordKind { .file }
+    public var label: String { self.purpose.rawValue }
+}
+
+extension BatchRecord: StoredObject {
+    /// Label of batches that have not ended.
+    public static let activeLabel = "active"
+    public static var kind: RecordKind { .batch }
+    public var label: String { self.status.isTerminal ? "ended" : Self.activeLabel }
+}
+
+/// What is written: the object and the number of its format.
+private struct Envelope<Object: StoredObject>: Codable {
+    var format: Int
+    var object: Object
+}
+
+/// The version of the objects' JSON that this code reads and writes.
+private let objectFormat = 1
+
+extension StoredRecord {
+    /// Encodes an object; `version` is the one it was read under, 0 for a new one.
+    public init(_ object: some StoredObject, version: Int64 = 0) throws(StoreError) {
+        guard let payload = try? JSONEncoder().encode(Envelope(format: objectFormat, object: object)) else {
+            throw .unreadable("\(object.id) cannot be encoded")
+        }
+        self.init(
+            key: RecordKey(type(of: object).kind, object.id),
+            tenant: object.tenant,
+            label: object.label,
+            version: version,
+            payload: Array(payload)
+        )
+    }
+
+    /// Decodes the object.
+    public func decoded<Object: StoredObject>(_: Object.Type) throws(StoreError) -> Versioned<Object> {
+        struct Format: Decodable { var format: Int }
+        let data = Data(self.payload)
+        guard let format = try? JSONDecoder().decode(Format.self, from: data).format else {
+            throw .unreadable("\(self.key.id) is not a record")
+        }
+        guard format == objectFormat else {
+            throw .unreadable("\(self.key.id) has record format \(format); this version reads \(objectFormat)")
+        }
+        guard let object = try? JSONDecoder().decode(Envelope<Object>.self, from: data).object else {
+            throw .unreadable("\(self.key.id) is damaged")
+        }
+        return Versioned(object, version: self.version)
+    }
+}
+
+extension MetadataStore {
+    /// The object, or nil.
+    public func get<Object: StoredObject>(
+        _ type: Object.Type,
+        _ id: String
+    ) async throws(StoreError) -> Versioned<Object>? {
+        try await self.get(RecordKey(Object.kind, id))?.decoded(type)
+    }
+}
