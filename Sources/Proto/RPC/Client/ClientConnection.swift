@@ -6,7 +6,7 @@ import Synchronization
 final class ClientConnection: Sendable {
     /// What callers hand to the event loop.
     enum Submission: Sendable {
-        /// A call and its frame, whose stream id is still to be set.
+        /// A call and its request envelope.
         case start(ClientCall, ByteBuffer)
         /// The caller does not wait any more.
         case forget(ClientCall)
@@ -19,6 +19,7 @@ final class ClientConnection: Sendable {
     private let submissions = Mailbox<Submission>()
     private let callsInFlight = Atomic(0)
     private let answered = Atomic(false)
+    private let ended = Atomic(false)
     private let handler: NIOLoopBound<ClientConnectionHandler>
     private let noMoreCalls: EventLoopPromise<Void>
 
@@ -69,15 +70,18 @@ final class ClientConnection: Sendable {
         self.answered.load(ordering: .relaxed)
     }
 
+    /// Whether new calls have to go elsewhere.
+    var hasEnded: Bool {
+        self.ended.load(ordering: .acquiring)
+    }
+
     /// Done when new calls have to go elsewhere, because the connection is gone or its stream ids run out.
     var takesNoMoreCalls: EventLoopFuture<Void> {
         self.noMoreCalls.futureResult
     }
 
     /// Sends a call and waits for its answer. Cancelling the caller's task ends the wait at once.
-    ///
-    /// - Returns: the outcome, or nil when the connection closed before it took the call.
-    func perform(_ frame: ByteBuffer, deadline: NIODeadline) async -> ClientCall.Outcome? {
+    func perform(_ request: ByteBuffer, deadline: NIODeadline) async -> ClientCall.Outcome {
         let inFlight = self.callsInFlight.add(1, ordering: .relaxed).newValue
         defer { self.callsInFlight.subtract(1, ordering: .relaxed) }
         guard inFlight <= self.maximumCallsInFlight else {
@@ -85,12 +89,10 @@ final class ClientConnection: Sendable {
             return .failure(RPCError(code: .resourceExhausted, message: message, notSent: true))
         }
         let call = ClientCall(deadline: deadline)
-        let wasTaken = Atomic(true)
-        let outcome = await withTaskCancellationHandler {
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 guard call.wait(waiter) else { return }
-                if !self.submit(.start(call, frame)) {
-                    wasTaken.store(false, ordering: .relaxed)
+                if !self.submit(.start(call, request)) {
                     call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
                 }
             }
@@ -98,7 +100,6 @@ final class ClientConnection: Sendable {
             call.fail(.cancelled, "the caller cancelled the call")
             _ = self.submit(.forget(call))
         }
-        return wasTaken.load(ordering: .relaxed) ? outcome : nil
     }
 
     /// Closes once no call is in flight, at the latest after `timeout`.
@@ -132,12 +133,15 @@ final class ClientConnection: Sendable {
         self.answered.store(true, ordering: .relaxed)
     }
 
-    func wornOut() {
-        self.noMoreCalls.succeed()
+    /// New calls have to go elsewhere; those in flight go on.
+    func end() {
+        if !self.ended.exchange(true, ordering: .acquiringAndReleasing) {
+            self.noMoreCalls.succeed()
+        }
     }
 
     func closed() {
-        self.noMoreCalls.succeed()
+        self.end()
         for case .start(let call, _) in self.submissions.close() {
             call.fail(.unavailable, "the connection to \(self.endpoint) was lost")
         }

@@ -99,28 +99,26 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         connection.takeSubmissions(into: &self.batch)
         for submission in self.batch {
             switch submission {
-            case .start(let call, let frame):
-                self.start(call, frame, context: context)
+            case .start(let call, let data):
+                self.start(call, data, context: context)
             case .forget(let call):
                 if let streamID = call.streamID { self.machine.forget(streamID: streamID) }
             }
         }
         self.batch.removeAll(keepingCapacity: true)
         self.writer.flush(to: context)
-        if self.machine.isWornOut { connection.wornOut() }
+        if self.machine.isWornOut { connection.end() }
         self.closeIfDone(context)
     }
 
-    private func start(_ call: ClientCall, _ frame: ByteBuffer, context: ChannelHandlerContext) {
+    private func start(_ call: ClientCall, _ data: ByteBuffer, context: ChannelHandlerContext) {
         switch self.machine.start(call, deadline: call.deadline, now: context.eventLoop.now) {
         case .send(let streamID, let deadline):
             guard call.begin(streamID: streamID) else {
                 self.machine.forget(streamID: streamID)
                 return
             }
-            var frame = frame
-            FrameEncoding.setStreamID(streamID, of: &frame)
-            self.writer.append(frame, to: context)
+            self.writer.append(data, type: .request, streamID: streamID, to: context)
             if let deadline { self.setTimer(deadline, context: context) }
         case .refuse(let error):
             call.finish(.failure(error))

@@ -22,7 +22,9 @@ public struct RPCClientConfiguration: Sendable {
     /// Sizes of frames, both ways.
     public var frame: FrameLimits
     /// First stream id on a connection and the one from which on the connection is replaced (G2-04).
-    var streamIDs: Range<UInt32> = 1..<(1 << 31 - 1 << 20)
+    var streamIDs: Range<UInt32> = 1..<((1 << 31) - (1 << 20))
+    /// Lanes that are connected.
+    var lanes = RPCClient.Lane.allCases
 
     /// Makes settings.
     public init(

@@ -1,25 +1,29 @@
 import NIOCore
+import ProtoFraming
 
-/// Gathers encoded frames and writes them with one flush.
+/// Gathers frames and writes them with one flush.
 ///
-/// Small frames are copied together, since a write costs more than such a copy; large ones go out as they are.
+/// Small frames are copied together, since a write costs more than such a copy; the data of large ones goes out as it
+/// is.
 struct FrameWriter {
-    /// From this size on a frame is not copied.
-    private static let largeFrameBytes = 16 << 10
+    /// From this size on data is not copied.
+    private static let largeDataBytes = 16 << 10
     /// Gathered bytes are handed to the channel at this size.
     private static let gatherBytes = 128 << 10
 
     private var gathered = ByteBuffer()
     private var needsFlush = false
 
-    /// Adds a frame. Nothing reaches the socket before `flush`.
-    mutating func append(_ frame: ByteBuffer, to context: ChannelHandlerContext) {
+    /// Adds a frame without flags. Nothing reaches the socket before `flush`.
+    mutating func append(_ data: ByteBuffer, type: FrameType, streamID: UInt32, to context: ChannelHandlerContext) {
         self.needsFlush = true
-        if frame.readableBytes >= Self.largeFrameBytes {
+        let length = UInt32(clamping: data.readableBytes)
+        FrameHeader(length: length, streamID: streamID, type: type).write(into: &self.gathered)
+        if data.readableBytes >= Self.largeDataBytes {
             self.writeGathered(to: context)
-            context.write(NIOAny(frame), promise: nil)
+            context.write(NIOAny(data), promise: nil)
         } else {
-            self.gathered.writeImmutableBuffer(frame)
+            self.gathered.writeImmutableBuffer(data)
             if self.gathered.readableBytes >= Self.gatherBytes {
                 self.writeGathered(to: context)
             }
@@ -30,18 +34,15 @@ struct FrameWriter {
     mutating func flush(to context: ChannelHandlerContext) {
         guard self.needsFlush else { return }
         self.needsFlush = false
-        self.writeGathered(to: context)
-        context.flush()
-        // The storage is used again when the socket has taken everything, and given back when it has grown large.
-        if self.gathered.capacity > 2 * Self.gatherBytes {
-            self.gathered = ByteBuffer()
-        } else {
-            self.gathered.clear()
+        if self.gathered.readableBytes > 0 {
+            context.write(NIOAny(self.gathered), promise: nil)
         }
+        context.flush()
+        // The storage is used again unless the socket still holds it.
+        self.gathered.clear()
     }
 
     private mutating func writeGathered(to context: ChannelHandlerContext) {
-        guard self.gathered.readableBytes > 0 else { return }
         context.write(NIOAny(self.gathered), promise: nil)
         self.gathered = ByteBuffer()
     }

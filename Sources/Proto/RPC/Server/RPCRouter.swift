@@ -3,14 +3,8 @@ public import ProtoMessages
 
 /// The methods that a server has.
 public struct RPCRouter: Sendable {
-    /// Runs a call: the request's bytes in, the encoded response frame out.
-    typealias Handler = @Sendable (ByteBuffer, RPCContext, ResponseEncoding) async throws -> ByteBuffer
-
-    /// What a handler needs to know to encode its answer.
-    struct ResponseEncoding: Sendable {
-        var streamID: UInt32
-        var maximumDataBytes: Int
-    }
+    /// Runs a call: the request's bytes and the longest answer in, the response frame's data out.
+    typealias Handler = @Sendable (ByteBuffer, RPCContext, Int) async throws -> ByteBuffer
 
     private var services: [String: [String: Handler]] = [:]
 
@@ -32,7 +26,7 @@ public struct RPCRouter: Sendable {
             self.services[method.service]?[method.name] == nil,
             "\(method.service).\(method.name) is registered twice"
         )
-        self.services[method.service, default: [:]][method.name] = { payload, context, encoding in
+        self.services[method.service, default: [:]][method.name] = { payload, context, maximumDataBytes in
             let request: Request
             do throws(ProtoDecodingError) {
                 request = try Request(serialized: payload)
@@ -40,11 +34,7 @@ public struct RPCRouter: Sendable {
                 throw RPCError.protocolViolation("the request message is not a valid \(Request.self)")
             }
             let response = try await handler(request, context)
-            return try FrameEncoding.response(
-                response,
-                streamID: encoding.streamID,
-                maximumDataBytes: encoding.maximumDataBytes
-            )
+            return try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
         }
     }
 

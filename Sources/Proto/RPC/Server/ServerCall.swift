@@ -26,19 +26,16 @@ final class ServerCall: Sendable {
 
     /// Runs the handler and hands the answer to the connection.
     func run(router: RPCRouter, maximumDataBytes: Int, logger: Logger) async {
-        var frame = ByteBuffer()
+        var data = ByteBuffer()
         await self.task.run {
             do {
-                frame = try await self.answer(router: router, maximumDataBytes: maximumDataBytes)
+                data = try await self.answer(router: router, maximumDataBytes: maximumDataBytes)
             } catch {
-                frame = FrameEncoding.failure(
-                    self.status(of: error, logger: logger),
-                    streamID: self.streamID,
-                    maximumDataBytes: maximumDataBytes
-                )
+                let status = self.status(of: error, logger: logger)
+                data = FrameEncoding.failure(status, maximumDataBytes: maximumDataBytes)
             }
         }
-        self.connection.finish(ServerAnswer(streamID: self.streamID, frame: frame))
+        self.connection.finish(ServerAnswer(streamID: self.streamID, data: data))
     }
 
     private func answer(router: RPCRouter, maximumDataBytes: Int) async throws -> ByteBuffer {
@@ -49,8 +46,7 @@ final class ServerCall: Sendable {
             peer: self.connection.peer,
             localRequestID: "\(self.connection.number)-\(self.streamID)"
         )
-        let encoding = RPCRouter.ResponseEncoding(streamID: self.streamID, maximumDataBytes: maximumDataBytes)
-        return try await handler(self.request.payload, context, encoding)
+        return try await handler(self.request.payload, context, maximumDataBytes)
     }
 
     private func status(of error: any Error, logger: Logger) -> RPCError {
@@ -75,7 +71,7 @@ final class ServerCall: Sendable {
 /// What a call's task hands back to its connection.
 struct ServerAnswer: Sendable {
     var streamID: UInt32
-    var frame: ByteBuffer
+    var data: ByteBuffer
 }
 
 /// Lets a connection cancel one child task of its group; a group gives no handle to do so.

@@ -175,12 +175,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         context: ChannelHandlerContext
     ) {
         call?.cancel()
-        let frame = FrameEncoding.failure(
-            error,
-            streamID: streamID,
-            maximumDataBytes: self.limits.frame.maximumDataBytes
-        )
-        self.writer.append(frame, to: context)
+        let data = FrameEncoding.failure(error, maximumDataBytes: self.limits.frame.maximumDataBytes)
+        self.writer.append(data, type: .response, streamID: streamID, to: context)
     }
 
     // MARK: - Answers
@@ -190,7 +186,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         guard let context = self.context, let connection = self.connection else { return }
         connection.takeAnswers(into: &self.answers)
         for answer in self.answers where self.machine.finished(streamID: answer.streamID) == .sendAnswer {
-            self.writer.append(answer.frame, to: context)
+            self.writer.append(answer.data, type: .response, streamID: answer.streamID, to: context)
         }
         self.answers.removeAll(keepingCapacity: true)
         self.writer.flush(to: context)

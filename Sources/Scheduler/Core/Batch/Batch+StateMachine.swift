@@ -29,13 +29,14 @@ public struct BatchStateMachine: Sendable, Equatable {
     }
 
     /// The input is good: lines may be sent.
-    public mutating func validated(lines: Int, model: String?, at now: Int64) -> Outcome {
+    public mutating func validated(lines: Int, models: [String], at now: Int64) -> Outcome {
         switch self.record.status {
         case .validating:
             self.record.status = .inProgress
             self.record.times.inProgressAt = self.notBefore(self.record.times.createdAt, now)
             self.record.counts.total = lines
-            self.record.model = model
+            self.record.models = models
+            self.record.model = models.count == 1 ? models.first : nil
             return .changed
         case .inProgress: return .unchanged
         case .failed, .finalizing, .completed, .expired, .cancelling, .cancelled: return .refused

@@ -85,15 +85,16 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         self.engines[index].inFlight -= 1
     }
 
-    /// Drops all lines of a job that are not in flight; gives their number.
-    public mutating func withdraw(_ job: Job) -> Int {
-        var dropped = 0
+    /// Drops all lines of a job that are not in flight; gives them back.
+    public mutating func withdraw(_ job: Job) -> [Line] {
+        var dropped: [Line] = []
         for model in self.queues.keys {
-            dropped += self.queues[model]?.remove(job).count ?? 0
+            dropped += self.queues[model]?.remove(job) ?? []
         }
-        let before = self.delayed.count
+        self.queues = self.queues.filter { $0.value.count > 0 }
+        dropped += self.delayed.filter { $0.job == job }.map(\.line)
         self.delayed.removeAll { $0.job == job }
-        return dropped + before - self.delayed.count
+        return dropped
     }
 
     /// Moves delayed lines whose time has come to the head of their jobs.

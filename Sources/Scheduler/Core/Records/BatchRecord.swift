@@ -8,6 +8,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var endpoint: String
     /// The one model that all lines name, once validated.
     public var model: String?
+    /// All models that lines name, once validated; a plan entry refers to one by index.
+    public var models: [String] = []
     /// The input; its bytes outlive the file's deletion until the batch ends (A7-10).
     public var inputFileID: String
     /// As the client wrote it.

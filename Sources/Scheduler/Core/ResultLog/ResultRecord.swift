@@ -130,11 +130,11 @@ public struct ResultRecordView: Sendable, Equatable {
         self.status = content.littleEndian(at: 10, as: UInt16.self)
         self.outcome = outcome
         self.usage = TokenUsage(
-            inputTokens: UInt64(content.littleEndian(at: 14, as: UInt32.self)),
-            cachedTokens: UInt64(content.littleEndian(at: 18, as: UInt32.self)),
-            outputTokens: UInt64(content.littleEndian(at: 22, as: UInt32.self)),
-            reasoningTokens: UInt64(content.littleEndian(at: 26, as: UInt32.self)),
-            totalTokens: UInt64(content.littleEndian(at: 30, as: UInt32.self))
+            inputTokens: Int(content.littleEndian(at: 14, as: UInt32.self)),
+            cachedTokens: Int(content.littleEndian(at: 18, as: UInt32.self)),
+            outputTokens: Int(content.littleEndian(at: 22, as: UInt32.self)),
+            reasoningTokens: Int(content.littleEndian(at: 26, as: UInt32.self)),
+            totalTokens: Int(content.littleEndian(at: 30, as: UInt32.self))
         )
         let idStart = offset + ResultRecord.headerBytes
         self.requestID = idStart..<(idStart + idBytes)

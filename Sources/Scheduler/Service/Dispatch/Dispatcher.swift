@@ -19,7 +19,6 @@ final class Dispatcher: Service {
 
     private let state = Mutex(State())
     private let engines = Mutex<[EngineClient]>([])
-    private let inFlight = Mutex<[Int: Int]>([:])
     private let uncommittedBytes = Atomic<Int>(0)
     private let retry: RetryPolicy
     private let time: SystemTime
@@ -87,19 +86,15 @@ extension Dispatcher {
 
 extension Dispatcher {
     /// Queues lines of one job for one model.
-    func offer(_ lines: [LineRequest], job: Int, model: String) {
-        self.state.withLock { $0.offer(lines, job: job, model: model) }
+    func offer(_ lines: [LineRequest], of job: RunningJob, model: String) {
+        job.linesWereQueued(lines.count)
+        self.state.withLock { $0.offer(lines, job: job.number, model: model) }
         self.pump()
     }
 
-    /// Takes back what is not in flight; `job.isDrained` tells when the rest has ended.
-    func withdraw(_ job: Int) {
-        _ = self.state.withLock { $0.withdraw(job) }
-    }
-
-    /// Requests of a job that are at an engine.
-    func inFlight(of job: Int) -> Int {
-        self.inFlight.withLock { $0[job] ?? 0 }
+    /// Takes back what is not in flight.
+    func withdraw(_ job: RunningJob) {
+        _ = self.state.withLock { $0.withdraw(job.number) }
     }
 
     /// Answers of this many bytes were committed.
@@ -113,27 +108,29 @@ extension Dispatcher {
         while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes {
             let now = self.time.monotonicMilliseconds()
             guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
-            self.inFlight.withLock { $0[next.job, default: 0] += 1 }
-            self.send(next.line, to: next.engine, job: next.job)
+            if next.line.job.take() {
+                self.send(next.line, to: next.engine)
+            } else {
+                self.state.withLock { $0.requestEnded(engine: next.engine) }
+            }
         }
     }
 
-    private func send(_ line: LineRequest, to index: Int, job: Int) {
+    private func send(_ line: LineRequest, to index: Int) {
         let engine = self.engines.withLock { $0[index] }
-        line.job.lineWasTaken()
         engine.send(
             path: line.job.endpoint,
             body: line.body,
             requestID: ObjectID.request(batchID: line.job.id, line: line.line),
             group: line.job.transfers
         ) { answer in
-            self.ended(line, at: index, job: job, with: answer)
+            self.ended(line, at: index, with: answer)
             self.pump()
         }
     }
 
     /// A request ended: its place is free, and its line is done, repeated or dropped.
-    private func ended(_ line: LineRequest, at index: Int, job: Int, with answer: EngineAnswer) {
+    private func ended(_ line: LineRequest, at index: Int, with answer: EngineAnswer) {
         self.state.withLock { $0.requestEnded(engine: index) }
         if let result = AttemptResult(answer) {
             let decision = self.retry.decide(
@@ -142,13 +139,9 @@ extension Dispatcher {
                 jitter: Double.random(in: 0..<1)
             )
             self.note(decision.engine, about: index, answer)
-            self.settle(line, decision.line, answer, job: job)
+            self.settle(line, decision.line, answer)
         }
-        let left = self.inFlight.withLock { counts in
-            counts[job, default: 1] -= 1
-            return counts[job] ?? 0
-        }
-        if left == 0 { line.job.nothingInFlight() }
+        line.job.requestEnded()
     }
 
     private func note(_ verdict: RetryPolicy.EngineVerdict, about index: Int, _ answer: EngineAnswer) {
@@ -167,20 +160,20 @@ extension Dispatcher {
     private func settle(
         _ line: LineRequest,
         _ decision: RetryPolicy.LineDecision,
-        _ answer: EngineAnswer,
-        job: Int
+        _ answer: EngineAnswer
     ) {
         switch decision {
         case .record:
             let content = LineAnswer(line: line.line, attempts: line.attempts + 1, content: .init(answer))
             self.uncommittedBytes.add(content.bytes, ordering: .relaxed)
-            line.job.commit(content)
+            line.job.committer.commit(content)
         case .retry(let delay, let counted):
             guard !line.job.isEnding else { return }
             var again = line
             if counted { again.attempts += 1 }
             let due = delay > 0 ? self.time.monotonicMilliseconds() + delay : nil
-            self.state.withLock { $0.giveBack(again, job: job, model: line.model, due: due) }
+            line.job.linesWereQueued(1)
+            self.state.withLock { $0.giveBack(again, job: line.job.number, model: line.model, due: due) }
         }
     }
 }

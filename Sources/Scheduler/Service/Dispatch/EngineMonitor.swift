@@ -6,10 +6,10 @@ import ServiceLifecycle
 /// Asks engines which models they serve: at the start, when one could not be reached, and now and then.
 struct EngineMonitor: Service {
     /// How often a ready engine is asked again, in case its models changed.
-    static let refreshInterval = Duration.seconds(30)
+    private static let refreshInterval = Duration.seconds(30)
     /// First and longest pause between questions to an engine that does not answer.
-    static let firstPause = Duration.milliseconds(100)
-    static let longestPause = Duration.seconds(3)
+    private static let firstPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(3)
 
     let engines: [(index: Int, client: EngineClient)]
     let dispatcher: Dispatcher
@@ -18,58 +18,50 @@ struct EngineMonitor: Service {
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                let wakers = self.engines.map { engine in
-                    let (alarms, alarm) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-                    group.addTask { await self.watch(engine.index, engine.client, alarms: alarms) }
-                    return (engine.index, alarm)
+                var alarms: [Int: AsyncStream<Void>.Continuation] = [:]
+                for engine in self.engines {
+                    let (stream, alarm) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+                    alarms[engine.index] = alarm
+                    alarm.yield()
+                    group.addTask { await self.watch(engine.index, engine.client, alarms: stream) }
+                    group.addTask {
+                        while (try? await Task.sleep(for: Self.refreshInterval)) != nil { alarm.yield() }
+                    }
                 }
                 for await index in self.dispatcher.unreachableEngines {
-                    wakers.first { $0.0 == index }?.1.yield()
+                    alarms[index]?.yield()
                 }
                 group.cancelAll()
             }
         }
     }
 
+    /// At each alarm asks until the engine answers.
     private func watch(_ index: Int, _ client: EngineClient, alarms: AsyncStream<Void>) async {
-        var pause = Self.firstPause
         var lastReport: String?
-        var alarm = alarms.makeAsyncIterator()
-        while !Task.isCancelled {
-            do throws(AttemptFailure) {
-                let models = try await client.models()
-                self.dispatcher.engineIsReady(index, models: models)
-                self.report("engine is ready", client, "models: \(models.joined(separator: ", "))", &lastReport)
-                pause = Self.firstPause
-                await self.sleep(Self.refreshInterval, orUntil: &alarm)
-            } catch {
-                self.dispatcher.engineIsDown(index, reason: "engine \(client.address.url): \(error.message)")
-                self.report("engine does not answer", client, error.message, &lastReport)
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, Self.longestPause)
+        for await _ in alarms {
+            var pause = Self.firstPause
+            while !Task.isCancelled {
+                do throws(AttemptFailure) {
+                    let models = try await client.models()
+                    self.dispatcher.engineIsReady(index, models: models)
+                    self.report("engine is ready", client, models.joined(separator: ", "), &lastReport)
+                    break
+                } catch {
+                    guard !Task.isCancelled else { return }
+                    self.dispatcher.engineIsDown(index, reason: "engine \(client.address.url): \(error.message)")
+                    self.report("engine does not answer", client, error.message, &lastReport)
+                    try? await Task.sleep(for: pause)
+                    pause = min(pause * 2, Self.longestPause)
+                }
             }
         }
     }
 
-    private func sleep(_ duration: Duration, orUntil alarm: inout AsyncStream<Void>.Iterator) async {
-        // The iterator cannot be shared with a child task, so the alarm is raced by a timer that only cancels.
-        var iterator = alarm
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(for: duration) }
-            group.addTask { [iterator] in
-                var iterator = iterator
-                _ = await iterator.next()
-            }
-            await group.next()
-            group.cancelAll()
-        }
-        alarm = iterator
-        iterator = alarm
-    }
-
+    /// Says it once.
     private func report(_ text: String, _ client: EngineClient, _ detail: String, _ last: inout String?) {
         guard last != text + detail else { return }
         last = text + detail
-        self.logger.info("\(text)", metadata: ["engine": "\(client.address.url)", "detail": "\(detail)"])
+        self.logger.notice("\(text)", metadata: ["engine": "\(client.address.url)", "detail": "\(detail)"])
     }
 }

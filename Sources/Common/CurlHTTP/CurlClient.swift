@@ -1,0 +1,90 @@
+import CCurl
+import Glibc
+import Synchronization
+
+/// An HTTP/1.1 client on libcurl's multi interface, with a thread of its own.
+///
+/// Connections are kept alive and reused. Redirects are not followed, proxies of the environment are not used, answers
+/// are not decompressed: what the server says is what the caller gets. When a kept connection turns out to be closed
+/// before a byte of an answer came, libcurl sends the request once more on a fresh one.
+public final class CurlClient: Sendable {
+    /// Settings.
+    public struct Configuration: Sendable {
+        /// Idle connections that are kept.
+        public var maximumIdleConnections = 1_024
+
+        /// The documented defaults.
+        public init() {}
+    }
+
+    /// Gets the outcome, on the client's thread.
+    public typealias Completion = @Sendable (Result<HTTPResponse, HTTPTransferError>) -> Void
+
+    private let loop: CurlLoop
+
+    /// Starts the thread.
+    public init(_ configuration: Configuration = Configuration()) {
+        self.loop = CurlLoop(configuration)
+        self.loop.start()
+    }
+
+    deinit {
+        self.loop.shutdown()
+    }
+
+    /// Sends a request.
+    ///
+    /// `onFinish` is called exactly once, on the client's thread, and must not block. It may start the next request,
+    /// which then goes out in the same turn of the loop.
+    public func start(_ request: HTTPRequest, onFinish: @escaping Completion) {
+        self.loop.submit(Transfer(request, onFinish))
+    }
+
+    /// Cancels a group and has the client notice at once.
+    public func cancel(_ group: TransferGroup) {
+        group.cancel()
+        self.loop.sweepNow()
+    }
+
+    /// Sends a request and waits for its answer; cancelling the task cancels the request.
+    public func send(_ request: HTTPRequest) async throws(HTTPTransferError) -> HTTPResponse {
+        var request = request
+        let group = request.group ?? TransferGroup()
+        request.group = group
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                self.start(request) { continuation.resume(returning: $0) }
+            }
+        } onCancel: {
+            self.cancel(group)
+        }
+        return try result.get()
+    }
+
+    /// Fails what is in flight with `shutDown` and ends the thread. Blocks until it has ended; do not call it from
+    /// the client's thread. Requests started later fail at once.
+    public func shutdown() {
+        self.loop.shutdown()
+    }
+}
+
+/// A request on its way and what has come of its answer.
+final class Transfer: @unchecked Sendable {
+    // Guard: the loop's thread, once it was submitted.
+
+    let request: HTTPRequest
+    let onFinish: CurlClient.Completion
+    var headers = HTTPResponseHeaders()
+    var headerBytes = 0
+    var body: [UInt8] = []
+    var bodyBytes = 0
+    var failure: HTTPTransferError?
+    var startedAt: Int64 = 0
+    var lastByteAt: Int64 = 0
+    var hasFirstByte = false
+
+    init(_ request: HTTPRequest, _ onFinish: @escaping CurlClient.Completion) {
+        self.request = request
+        self.onFinish = onFinish
+    }
+}

@@ -1,0 +1,240 @@
+import CCurl
+import Glibc
+import Synchronization
+
+/// The client's thread: owns the multi handle and all easy handles.
+final class CurlLoop: @unchecked Sendable {
+    // Guard: `multi`, `idle`, `active`, `nextSweep` and `now` are used by the loop's thread only; other threads use
+    // `inbox`, `thread`, and libcurl's thread-safe curl_multi_wakeup.
+
+    /// How often limits and groups are looked at, in milliseconds.
+    private static let sweepMilliseconds: Int64 = 100
+    /// How long the thread sleeps when there is nothing to do, in milliseconds.
+    private static let idleMilliseconds: Int32 = 60_000
+    private static let maximumIdleHandles = 1_024
+
+    /// libcurl's global state; made once in a process.
+    private static let isInitialised = ccurl_global_init() == CURLE_OK
+
+    private struct Inbox {
+        var transfers: [Transfer] = []
+        var wantsSweep = false
+        var isShutDown = false
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let thread = Mutex<pthread_t?>(nil)
+    private let loopThread = Atomic<UInt>(0)
+    private let multi: UnsafeMutableRawPointer?
+    private var idle: [EasyHandle] = []
+    private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
+    private var nextSweep: Int64 = 0
+    /// Milliseconds of the monotonic clock, read once a turn.
+    private(set) var now: Int64 = 0
+
+    init(_ configuration: CurlClient.Configuration) {
+        _ = Self.isInitialised
+        self.multi = curl_multi_init()
+        if let multi = self.multi {
+            _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumIdleConnections)
+        }
+    }
+
+    func start() {
+        var handle = pthread_t()
+        let context = Unmanaged.passRetained(self)
+        let code = pthread_create(&handle, nil, { context in
+            guard let context else { return nil }
+            let loop = Unmanaged<CurlLoop>.fromOpaque(context).takeRetainedValue()
+            loop.run()
+            return nil
+        }, context.toOpaque())
+        if code == 0 {
+            self.thread.withLock { $0 = handle }
+        } else {
+            context.release()
+            self.inbox.withLock { $0.isShutDown = true }
+        }
+    }
+
+    /// Hands a transfer to the loop; from its own thread the transfer begins at once.
+    func submit(_ transfer: Transfer) {
+        if self.loopThread.load(ordering: .relaxed) == UInt(pthread_self()) {
+            return self.begin(transfer)
+        }
+        let (isShutDown, isFirst) = self.inbox.withLock { inbox in
+            if !inbox.isShutDown { inbox.transfers.append(transfer) }
+            return (inbox.isShutDown, inbox.transfers.count == 1)
+        }
+        if isShutDown {
+            transfer.onFinish(.failure(.shutDown))
+        } else if isFirst {
+            curl_multi_wakeup(self.multi)
+        }
+    }
+
+    func sweepNow() {
+        self.inbox.withLock { $0.wantsSweep = true }
+        curl_multi_wakeup(self.multi)
+    }
+
+    func shutdown() {
+        self.inbox.withLock { $0.isShutDown = true }
+        curl_multi_wakeup(self.multi)
+        let thread = self.thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        if let thread { pthread_join(thread, nil) }
+    }
+}
+
+// MARK: - The loop's thread
+
+extension CurlLoop {
+    private func run() {
+        self.loopThread.store(UInt(pthread_self()), ordering: .relaxed)
+        while self.takeInbox() {
+            var running: Int32 = 0
+            curl_multi_perform(self.multi, &running)
+            // A completion may have started the next transfer: it goes out before anything is waited for.
+            guard !self.takeCompletions() else { continue }
+            self.sweepIfDue()
+            let wait = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
+            curl_multi_poll(self.multi, nil, 0, wait, nil)
+        }
+        for handle in Array(self.active.values) {
+            self.finish(handle, .failure(.shutDown))
+        }
+        self.idle = []
+        curl_multi_cleanup(self.multi)
+    }
+
+    /// Begins what other threads submitted; false after shutdown.
+    private func takeInbox() -> Bool {
+        self.now = Self.monotonicMilliseconds()
+        let inbox = self.inbox.withLock { inbox in
+            defer {
+                inbox.transfers = []
+                inbox.wantsSweep = false
+            }
+            return inbox
+        }
+        for transfer in inbox.transfers {
+            if inbox.isShutDown { transfer.onFinish(.failure(.shutDown)) } else { self.begin(transfer) }
+        }
+        if inbox.wantsSweep { self.nextSweep = 0 }
+        return !inbox.isShutDown
+    }
+
+    private func begin(_ transfer: Transfer) {
+        guard !self.isShutDown else { return transfer.onFinish(.failure(.shutDown)) }
+        guard transfer.request.group?.isCancelled != true else {
+            return transfer.onFinish(.failure(.cancelled(mayHaveBeenSent: false)))
+        }
+        guard let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
+            return transfer.onFinish(.failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory")))
+        }
+        transfer.startedAt = self.now
+        transfer.lastByteAt = self.now
+        do throws(HTTPTransferError) {
+            try handle.prepare(transfer)
+        } catch {
+            handle.reset()
+            self.idle.append(handle)
+            return transfer.onFinish(.failure(error))
+        }
+        guard curl_multi_add_handle(self.multi, handle.raw) == CURLM_OK else {
+            return transfer.onFinish(
+                .failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "libcurl took no more transfers"))
+            )
+        }
+        self.active[handle.raw] = handle
+    }
+
+    private var isShutDown: Bool { self.inbox.withLock { $0.isShutDown } }
+
+    /// Finishes transfers that have ended; whether there were any.
+    private func takeCompletions() -> Bool {
+        var any = false
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(self.multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let raw = message.pointee.easy_handle,
+                let handle = self.active[raw]
+            else { continue }
+            any = true
+            self.finish(handle, handle.result(message.pointee.data.result))
+        }
+        return any
+    }
+
+    private func finish(_ handle: EasyHandle, _ result: Result<HTTPResponse, HTTPTransferError>) {
+        curl_multi_remove_handle(self.multi, handle.raw)
+        self.active[handle.raw] = nil
+        let onFinish = handle.transfer?.onFinish
+        handle.reset()
+        if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
+        onFinish?(result)
+    }
+
+    /// Ends transfers whose limits have passed or whose group was cancelled.
+    private func sweepIfDue() {
+        guard self.now >= self.nextSweep else { return }
+        self.nextSweep = self.now + Self.sweepMilliseconds
+        for handle in Array(self.active.values) {
+            guard let transfer = handle.transfer, let failure = self.overdue(transfer, handle) else { continue }
+            self.finish(handle, .failure(failure))
+        }
+    }
+
+    private func overdue(_ transfer: Transfer, _ handle: EasyHandle) -> HTTPTransferError? {
+        if transfer.request.group?.isCancelled == true {
+            return .cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)
+        }
+        let limits = transfer.request.limits
+        let phase: HTTPTransferError.Phase
+        if let total = limits.total, self.now - transfer.startedAt > total.wholeMilliseconds {
+            phase = .total
+        } else if !transfer.hasFirstByte, self.now - transfer.startedAt > limits.firstByte.wholeMilliseconds {
+            phase = .firstByte
+        } else if transfer.hasFirstByte, self.now - transfer.lastByteAt > limits.betweenBytes.wholeMilliseconds {
+            phase = .betweenBytes
+        } else {
+            return nil
+        }
+        return .timeout(phase, transfer.request.limits, mayHaveBeenSent: handle.mayHaveBeenSent)
+    }
+
+    private static func monotonicMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
+
+extension Duration {
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        return seconds.multipliedReportingOverflow(by: 1_000).overflow
+            ? .max : seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+    }
+}
+
+extension HTTPTransferError {
+    static let shutDown = HTTPTransferError(.shutDown, mayHaveBeenSent: true, message: "the HTTP client was shut down")
+
+    static func cancelled(mayHaveBeenSent: Bool) -> HTTPTransferError {
+        HTTPTransferError(.cancelled, mayHaveBeenSent: mayHaveBeenSent, message: "cancelled")
+    }
+
+    static func timeout(_ phase: Phase, _ limits: TransferLimits, mayHaveBeenSent: Bool) -> HTTPTransferError {
+        let message =
+            switch phase {
+            case .connect: "no connection within \(limits.connect)"
+            case .firstByte: "no answer within \(limits.firstByte)"
+            case .betweenBytes: "nothing more came for \(limits.betweenBytes)"
+            case .total: "not finished within \(limits.total ?? .zero)"
+            }
+        return HTTPTransferError(.timeout(phase), mayHaveBeenSent: mayHaveBeenSent, message: message)
+    }
+}

@@ -1,0 +1,275 @@
+import CCurl
+import Glibc
+
+/// One libcurl easy handle, used for one transfer after another. What does not change between transfers is set once.
+final class EasyHandle {
+    /// A request body above this many bytes is not kept for the next transfer.
+    private static let keptBodyBytes = 64 << 10
+    /// Most bytes reserved because an answer announces them.
+    private static let maximumReservedBytes = 1 << 20
+
+    let raw: UnsafeMutableRawPointer
+    private(set) var transfer: Transfer?
+
+    private unowned let loop: CurlLoop
+    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private var body: UnsafeMutableRawBufferPointer?
+    private var url: String?
+    private var connectMilliseconds: Int64 = -1
+    private var methodIsPostWithBytes = false
+    private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+
+    init?(loop: CurlLoop) {
+        guard let raw = curl_easy_init() else { return nil }
+        self.raw = raw
+        self.loop = loop
+        self.errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        self.setConstants()
+    }
+
+    deinit {
+        curl_easy_cleanup(self.raw)
+        curl_slist_free_all(self.headerList)
+        self.body?.deallocate()
+        self.errorText.deallocate()
+    }
+
+    private func setConstants() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = ccurl_set_long(self.raw, CURLOPT_NOSIGNAL, 1)
+        _ = ccurl_set_long(self.raw, CURLOPT_TCP_NODELAY, 1)
+        _ = ccurl_set_long(self.raw, CURLOPT_TCP_KEEPALIVE, 1)
+        _ = ccurl_set_long(self.raw, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        _ = ccurl_set_string(self.raw, CURLOPT_PROTOCOLS_STR, "http,https")
+        // An empty string, since without it libcurl would take a proxy from the environment.
+        _ = ccurl_set_string(self.raw, CURLOPT_PROXY, "")
+        _ = ccurl_set_long(self.raw, CURLOPT_FOLLOWLOCATION, 0)
+        _ = ccurl_set_long(self.raw, CURLOPT_HTTP09_ALLOWED, 0)
+        _ = ccurl_set_pointer(self.raw, CURLOPT_ERRORBUFFER, self.errorText)
+        _ = ccurl_set_callback(self.raw, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            EasyHandle.from(context)?.receiveBody(bytes, size * count) ?? 0
+        }
+        _ = ccurl_set_pointer(self.raw, CURLOPT_WRITEDATA, context)
+        _ = ccurl_set_callback(self.raw, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            EasyHandle.from(context)?.receiveHeader(bytes, size * count) ?? 0
+        }
+        _ = ccurl_set_pointer(self.raw, CURLOPT_HEADERDATA, context)
+        _ = ccurl_set_callback(self.raw, CURLOPT_READFUNCTION) { bytes, size, count, context in
+            EasyHandle.from(context)?.readBody(bytes, size * count) ?? ccurl_read_abort
+        }
+        _ = ccurl_set_pointer(self.raw, CURLOPT_READDATA, context)
+    }
+
+    private static func from(_ context: UnsafeMutableRawPointer?) -> EasyHandle? {
+        // The handle outlives its transfers: the loop holds it as long as libcurl can call.
+        context.map { Unmanaged<EasyHandle>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+
+// MARK: - Before
+
+extension EasyHandle {
+    /// Sets what is particular to a transfer.
+    func prepare(_ transfer: Transfer) throws(HTTPTransferError) {
+        let request = transfer.request
+        guard request.headers.allSatisfy(\.isSafe), request.url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw HTTPTransferError(
+                .invalidRequest,
+                mayHaveBeenSent: false,
+                message: "the URL or a header field holds bytes that cannot be sent"
+            )
+        }
+        self.transfer = transfer
+        if self.url != request.url {
+            _ = ccurl_set_string(self.raw, CURLOPT_URL, request.url)
+            self.url = request.url
+        }
+        let connect = max(request.limits.connect.wholeMilliseconds, 1)
+        if self.connectMilliseconds != connect {
+            _ = ccurl_set_long(self.raw, CURLOPT_CONNECTTIMEOUT_MS, Int(clamping: connect))
+            self.connectMilliseconds = connect
+        }
+        self.setHeaders(request.headers)
+        self.setBody(request)
+    }
+
+    private func setHeaders(_ headers: [HTTPHeader]) {
+        // An empty Expect: libcurl would otherwise wait for a 100 before larger bodies.
+        var list = curl_slist_append(nil, "Expect:")
+        for header in headers {
+            list = curl_slist_append(list, "\(header.name): \(header.value)")
+        }
+        _ = ccurl_set_list(self.raw, CURLOPT_HTTPHEADER, list)
+        curl_slist_free_all(self.headerList)
+        self.headerList = list
+    }
+
+    private func setBody(_ request: HTTPRequest) {
+        if case .bytes(let bytes) = request.body, request.method == .post {
+            self.copyBody(bytes)
+            if !self.methodIsPostWithBytes {
+                _ = ccurl_set_string(self.raw, CURLOPT_CUSTOMREQUEST, nil)
+                _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
+                self.methodIsPostWithBytes = true
+            }
+            return
+        }
+        self.methodIsPostWithBytes = false
+        switch request.body {
+        case .none:
+            _ = ccurl_set_long(self.raw, CURLOPT_HTTPGET, 1)
+            _ = ccurl_set_long(self.raw, CURLOPT_NOBODY, request.method == .head ? 1 : 0)
+        case .bytes(let bytes):
+            _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
+            self.copyBody(bytes)
+        case .stream(let length, _):
+            _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
+            _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, nil)
+            _ = ccurl_set_offset(self.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(length))
+        }
+        _ = ccurl_set_string(self.raw, CURLOPT_CUSTOMREQUEST, request.method == .head ? nil : request.method.rawValue)
+    }
+
+    /// libcurl does not copy the body, so it lives in memory of this handle until the next transfer.
+    private func copyBody(_ bytes: [UInt8]) {
+        if (self.body?.count ?? 0) < bytes.count {
+            self.body?.deallocate()
+            self.body = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 2_048), alignment: 16)
+        }
+        self.body?.copyBytes(from: bytes)
+        _ = ccurl_set_offset(self.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count))
+        _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, self.body?.baseAddress)
+    }
+
+    /// Lets go of the transfer.
+    func reset() {
+        self.transfer = nil
+        if let body = self.body, body.count > Self.keptBodyBytes {
+            _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, nil)
+            body.deallocate()
+            self.body = nil
+        }
+    }
+}
+
+// MARK: - Callbacks
+
+extension EasyHandle {
+    private func fail(_ code: HTTPTransferError.Code, _ message: String) -> Int {
+        self.transfer?.failure = HTTPTransferError(code, mayHaveBeenSent: true, message: message)
+        return 0
+    }
+
+    private func receiveHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        guard let transfer, let bytes else { return 0 }
+        let line = UnsafeRawBufferPointer(start: bytes, count: count)
+        transfer.hasFirstByte = true
+        transfer.lastByteAt = self.loop.now
+        transfer.headerBytes += count
+        guard transfer.headerBytes <= HTTPResponseHeaders.maximumBytes else {
+            return self.fail(
+                .malformedResponse,
+                "the answer's header is larger than \(HTTPResponseHeaders.maximumBytes) bytes"
+            )
+        }
+        // An interim answer's header gives way to the final one's.
+        if line.starts(with: "HTTP/".utf8) { transfer.headers.raw = [] }
+        transfer.headers.raw.append(contentsOf: line)
+        return count
+    }
+
+    private func receiveBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        guard let transfer, let bytes else { return 0 }
+        let piece = UnsafeRawBufferPointer(start: bytes, count: count)
+        transfer.lastByteAt = self.loop.now
+        if transfer.bodyBytes == 0, !self.announcedSizeFits(transfer) { return self.failTooLarge(transfer) }
+        transfer.bodyBytes += count
+        guard transfer.bodyBytes <= transfer.request.maximumResponseBytes else { return self.failTooLarge(transfer) }
+        guard let onBody = transfer.request.onBody else {
+            transfer.body.append(contentsOf: piece)
+            return count
+        }
+        do {
+            try onBody(piece)
+            return count
+        } catch {
+            return self.fail(.callback, "the answer could not be taken: \(error)")
+        }
+    }
+
+    /// Whether the announced size is allowed; memory for it is reserved within a bound.
+    private func announcedSizeFits(_ transfer: Transfer) -> Bool {
+        guard let text = transfer.headers["content-length"], let announced = Int(text) else { return true }
+        guard announced <= transfer.request.maximumResponseBytes else { return false }
+        if transfer.request.onBody == nil, announced > 0 {
+            transfer.body.reserveCapacity(min(announced, Self.maximumReservedBytes))
+        }
+        return true
+    }
+
+    private func failTooLarge(_ transfer: Transfer) -> Int {
+        self.fail(
+            .responseTooLarge,
+            "the answer is larger than \(transfer.request.maximumResponseBytes) bytes"
+        )
+    }
+
+    private func readBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        guard let transfer, let bytes, case .stream(_, let read) = transfer.request.body else {
+            return ccurl_read_abort
+        }
+        // A slow upload is not a slow answer.
+        transfer.startedAt = self.loop.now
+        do {
+            return try read(UnsafeMutableRawBufferPointer(start: bytes, count: count))
+        } catch {
+            _ = self.fail(.callback, "the request body could not be read: \(error)")
+            return ccurl_read_abort
+        }
+    }
+}
+
+// MARK: - After
+
+extension EasyHandle {
+    /// Whether bytes of the request may have reached a server.
+    var mayHaveBeenSent: Bool {
+        var bytes = 0
+        _ = ccurl_get_long(self.raw, CURLINFO_REQUEST_SIZE, &bytes)
+        return bytes > 0
+    }
+
+    /// The outcome of the transfer that has ended.
+    func result(_ code: CURLcode) -> Result<HTTPResponse, HTTPTransferError> {
+        guard let transfer else {
+            return .failure(HTTPTransferError(.other, mayHaveBeenSent: true, message: "no transfer"))
+        }
+        guard code == CURLE_OK else { return .failure(transfer.failure ?? self.error(code, transfer)) }
+        var status = 0
+        _ = ccurl_get_long(self.raw, CURLINFO_RESPONSE_CODE, &status)
+        return .success(HTTPResponse(status: status, headers: transfer.headers, body: transfer.body))
+    }
+
+    private func error(_ code: CURLcode, _ transfer: Transfer) -> HTTPTransferError {
+        let sent = self.mayHaveBeenSent
+        let reported = String(cString: self.errorText)
+        let text = reported.isEmpty ? String(cString: curl_easy_strerror(code)) : reported
+        let (kind, mayHaveBeenSent): (HTTPTransferError.Code, Bool) =
+            switch code {
+            case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: (.resolve, false)
+            case CURLE_COULDNT_CONNECT: (.connect, false)
+            case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM: (.tls, false)
+            // The only limit that libcurl itself watches is the one on connecting.
+            case CURLE_OPERATION_TIMEDOUT: (.timeout(.connect), sent)
+            case CURLE_SEND_ERROR: (.send, sent)
+            case CURLE_GOT_NOTHING: (.emptyReply, true)
+            case CURLE_RECV_ERROR, CURLE_PARTIAL_FILE: (.receive, true)
+            case CURLE_WEIRD_SERVER_REPLY:
+                (.malformedResponse, true)
+            case CURLE_UNSUPPORTED_PROTOCOL: sent ? (.malformedResponse, true) : (.invalidRequest, false)
+            case CURLE_URL_MALFORMAT: (.invalidRequest, false)
+            default: (.other, sent)
+            }
+        return HTTPTransferError(kind, mayHaveBeenSent: mayHaveBeenSent, message: text)
+    }
+}

@@ -1,0 +1,101 @@
+/// A request to send.
+public struct HTTPRequest: Sendable {
+    /// The verb.
+    public enum Method: String, Sendable {
+        case get = "GET"
+        case head = "HEAD"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
+
+    /// The verb.
+    public var method: Method
+    /// An http or https URL.
+    public var url: String
+    /// Header fields; names and values without control bytes.
+    public var headers: [HTTPHeader]
+    /// What to send.
+    public var body: HTTPRequestBody
+    /// How long each phase may take.
+    public var limits: TransferLimits
+    /// Largest answer body, in bytes.
+    public var maximumResponseBytes: Int
+    /// Cancelling it cancels the request.
+    public var group: TransferGroup?
+    /// Takes the answer's body piece by piece, on the client's thread, in place of gathering it; an error ends the
+    /// transfer.
+    public var onBody: (@Sendable (UnsafeRawBufferPointer) throws -> Void)?
+
+    /// Makes a request.
+    public init(
+        method: Method,
+        url: String,
+        headers: [HTTPHeader] = [],
+        body: HTTPRequestBody = .none,
+        limits: TransferLimits,
+        maximumResponseBytes: Int,
+        group: TransferGroup? = nil,
+        onBody: (@Sendable (UnsafeRawBufferPointer) throws -> Void)? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.limits = limits
+        self.maximumResponseBytes = maximumResponseBytes
+        self.group = group
+        self.onBody = onBody
+    }
+}
+
+/// A header field.
+public struct HTTPHeader: Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// Its value.
+    public var value: String
+
+    /// Makes a field.
+    public init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+
+    /// Whether neither part could end the field and begin another.
+    var isSafe: Bool {
+        !self.name.isEmpty && self.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ":") }
+            && self.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+}
+
+/// What a request carries.
+public enum HTTPRequestBody: Sendable {
+    /// Nothing.
+    case none
+    /// These bytes.
+    case bytes([UInt8])
+    /// `length` bytes that `read` gives piece by piece, on the client's thread: it fills the buffer and returns the
+    /// bytes filled, 0 at the end.
+    case stream(length: Int64, read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int)
+}
+
+/// How long the phases of a transfer may take; a phase that is over its limit ends the transfer.
+public struct TransferLimits: Sendable, Hashable {
+    /// Until connected, TLS included.
+    public var connect: Duration
+    /// From the start until the first byte of the answer.
+    public var firstByte: Duration
+    /// Between two pieces of the answer.
+    public var betweenBytes: Duration
+    /// In all; nil: as long as it takes.
+    public var total: Duration?
+
+    /// Sets the limits.
+    public init(connect: Duration, firstByte: Duration, betweenBytes: Duration, total: Duration?) {
+        self.connect = connect
+        self.firstByte = firstByte
+        self.betweenBytes = betweenBytes
+        self.total = total
+    }
+}

@@ -1,0 +1,109 @@
+public import NIOCore
+public import ProtoMessages
+
+/// Body of `POST /v1/batches` (A2-01).
+///
+/// Types, required keys and the bounds of `metadata` and `output_expires_after` are checked here; which endpoints and
+/// completion windows there are is the scheduler's to say.
+public enum CreateBatchBody {
+    /// Longest body, in bytes.
+    public static let maximumBytes = 1 << 20
+
+    private static let keys = [
+        "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after",
+    ]
+
+    /// Reads and checks a body.
+    ///
+    /// - Throws: 400 with `param` naming the key at fault.
+    public static func parse(_ body: ByteBuffer) throws(APIError) -> CreateBatchRequest {
+        let json = try JSON(parsing: body)
+        guard case .object(let members) = json else {
+            throw .invalidRequest("The request body must be a JSON object, not \(json.kind).", code: "invalid_json")
+        }
+        for (name, _) in members where !Self.keys.contains(name) {
+            throw Suggestion.unknown("parameter", name, among: Self.keys)
+        }
+        return CreateBatchRequest(
+            inputFileID: try Self.requiredText(json, "input_file_id"),
+            endpoint: try Self.requiredText(json, "endpoint"),
+            completionWindow: try Self.requiredText(json, "completion_window"),
+            metadata: try BatchMetadata.parse(json["metadata"] ?? .null),
+            outputExpiresAfterSeconds: try ExpiresAfter.parse(
+                json["output_expires_after"] ?? .null,
+                param: "output_expires_after"
+            )
+        )
+    }
+
+    private static func requiredText(_ json: JSON, _ name: String) throws(APIError) -> String {
+        switch json[name] ?? .null {
+        case .null: throw .missing(name)
+        case .string(let text) where text.isEmpty: throw .invalidValue("'\(name)' must not be empty.", param: name)
+        case .string(let text) where text.utf8.contains(0):
+            throw .invalidValue("'\(name)' must not contain NUL.", param: name)
+        case .string(let text): return text
+        case let other: throw .invalidType(name, expected: "a string", other)
+        }
+    }
+}
+
+/// Bounds of a batch's metadata (A1-12).
+enum BatchMetadata {
+    private static let maximumPairs = 16
+    private static let maximumKeyCharacters = 64
+    private static let maximumValueCharacters = 512
+
+    static func parse(_ json: JSON) throws(APIError) -> [String: String] {
+        guard json != .null else { return [:] }
+        guard case .object(let members) = json else {
+            throw .invalidType("metadata", expected: "an object of strings", json)
+        }
+        guard members.count <= Self.maximumPairs else {
+            throw .invalidValue(
+                "'metadata' has \(members.count) pairs; at most \(Self.maximumPairs) are allowed.",
+                param: "metadata"
+            )
+        }
+        var metadata: [String: String] = [:]
+        for (key, value) in members {
+            metadata[key] = try Self.value(value, key: key)
+        }
+        return metadata
+    }
+
+    private static func value(_ json: JSON, key: String) throws(APIError) -> String {
+        guard key.unicodeScalars.count <= Self.maximumKeyCharacters else {
+            throw .invalidValue(
+                "A key of 'metadata' is longer than \(Self.maximumKeyCharacters) characters.",
+                param: "metadata"
+            )
+        }
+        let param = "metadata.\(key)"
+        guard case .string(let text) = json else {
+            throw .invalidType(param, expected: "a string", json)
+        }
+        guard text.unicodeScalars.count <= Self.maximumValueCharacters else {
+            throw .invalidValue(
+                "'\(param)' is longer than \(Self.maximumValueCharacters) characters.",
+                param: param
+            )
+        }
+        // Protobuf's C strings end at NUL.
+        guard !key.utf8.contains(0), !text.utf8.contains(0) else {
+            throw .invalidValue("'metadata' must not contain NUL.", param: "metadata")
+        }
+        return text
+    }
+}
+
+extension APIError {
+    /// 400: a value of the wrong JSON type.
+    static func invalidType(_ name: String, expected: String, _ found: JSON) -> APIError {
+        .invalidRequest(
+            "Invalid type for '\(name)': expected \(expected), but got \(found.kind) instead.",
+            param: name,
+            code: "invalid_type"
+        )
+    }
+}

@@ -1,0 +1,61 @@
+/// What is known of a request before its body comes.
+public struct RequestHead: Sendable, Equatable {
+    /// Method, in capitals.
+    public var method: String
+    /// Path as it was sent, without query.
+    public var path: String
+    /// Query as it was sent, without `?`; empty when there is none.
+    public var query: String
+    /// Size of the body when the client told it.
+    public var contentLength: UInt64?
+    /// `Content-Type`, empty when there is none.
+    public var contentType: String
+
+    /// Splits a request target, also one in absolute form (RFC 9112, section 3.2.2).
+    public init(method: String, target: String, contentLength: UInt64? = nil, contentType: String = "") {
+        var target = target[...]
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            let afterScheme = target.dropFirst(scheme.count)
+            target = afterScheme.firstIndex { $0 == "/" || $0 == "?" }.map { afterScheme[$0...] } ?? "/"
+            break
+        }
+        let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        self.method = method
+        self.path = halves.first.map(String.init) ?? ""
+        self.query = halves.count > 1 ? String(halves[1]) : ""
+        self.contentLength = contentLength
+        self.contentType = contentType
+    }
+
+    /// Bytes of a form that are not the file: part headers, boundaries and the other fields.
+    public static let maximumFormOverheadBytes: UInt64 = 64 << 10
+
+    /// The route, once everything that the head alone can tell is in order.
+    ///
+    /// - Throws: 404 or 405 for the route, 400 or 415 for the content type, 413 for a body that is too large (A7-05).
+    public func admit() throws(APIError) -> Route {
+        let route = try Route(method: self.method, path: self.path)
+        let limit = route.maximumBodyBytes
+        if let length = self.contentLength, length > limit {
+            throw .tooLarge(
+                "The request body has \(length) bytes; at most \(limit) are allowed here.",
+                param: route == .uploadFile ? "file" : nil,
+                code: route == .uploadFile ? "file_too_large" : "request_too_large"
+            )
+        }
+        if route == .uploadFile {
+            _ = try MultipartBoundary(contentType: self.contentType)
+        }
+        return route
+    }
+}
+
+extension Route {
+    /// Most bytes of a request body.
+    public var maximumBodyBytes: UInt64 {
+        switch self {
+        case .uploadFile: FilePurpose.maximumFileBytes + RequestHead.maximumFormOverheadBytes
+        default: UInt64(CreateBatchBody.maximumBytes)
+        }
+    }
+}

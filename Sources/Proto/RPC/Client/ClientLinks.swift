@@ -1,0 +1,141 @@
+import NIOCore
+import Synchronization
+
+/// All links of a client: which connection takes a call, and who waits for one.
+final class ClientLinks: Sendable {
+    /// One server on one lane.
+    struct Key: Sendable, Hashable {
+        var endpoint: RPCClient.Endpoint
+        var lane: RPCClient.Lane
+    }
+
+    enum Choice {
+        case connection(ClientConnection)
+        /// Wait for a change after this one, then choose again.
+        case wait(since: UInt64)
+        case fail(RPCError)
+    }
+
+    private struct Link {
+        var key: Key
+        var machine: ClientLinkStateMachine<ClientConnection>
+    }
+
+    private struct State {
+        var links: [Link]
+        /// Counts changes, so that none is missed between a choice and the wait that follows it.
+        var changes: UInt64 = 0
+        var waiters: [ObjectIdentifier: Gate] = [:]
+    }
+
+    /// The links, by their index.
+    let keys: [Key]
+    private let state: Mutex<State>
+
+    init(endpoints: [RPCClient.Endpoint], lanes: [RPCClient.Lane], backOff: BackOff) {
+        var seen: Set<RPCClient.Endpoint> = []
+        let distinct = endpoints.filter { seen.insert($0).inserted }
+        let keys = distinct.flatMap { endpoint in
+            lanes.map { Key(endpoint: endpoint, lane: $0) }
+        }
+        self.keys = keys
+        self.state = Mutex(State(links: keys.map { Link(key: $0, machine: .init(backOff: backOff)) }))
+    }
+
+    /// The connected link with the fewest calls in flight, or what else a call has to do.
+    func choose(lane: RPCClient.Lane, endpoint: RPCClient.Endpoint?) -> Choice {
+        self.state.withLock { state in
+            var best: ClientConnection?
+            var isWorthWaiting = false
+            for link in state.links where link.key.lane == lane && (endpoint == nil || endpoint == link.key.endpoint) {
+                switch link.machine.availability {
+                case .ready(let connection) where connection.hasEnded:
+                    // Its link is about to learn of it and to connect again.
+                    isWorthWaiting = true
+                case .ready(let connection):
+                    if connection.load < best?.load ?? .max { best = connection }
+                case .soon:
+                    isWorthWaiting = true
+                case .unavailable:
+                    break
+                }
+            }
+            if let best { return .connection(best) }
+            if isWorthWaiting { return .wait(since: state.changes) }
+            return .fail(Self.unavailable(state.links, lane: lane, endpoint: endpoint))
+        }
+    }
+
+    /// Counts the changes of all links; read it before looking at them to wait for the next one.
+    var changes: UInt64 {
+        self.state.withLock { $0.changes }
+    }
+
+    /// Servers to which both lanes are connected.
+    var connectedEndpoints: [RPCClient.Endpoint] {
+        self.state.withLock { state in
+            var missing: Set<RPCClient.Endpoint> = []
+            for link in state.links {
+                if case .ready(let connection) = link.machine.availability, !connection.hasEnded { continue }
+                missing.insert(link.key.endpoint)
+            }
+            var seen = missing
+            return state.links.map(\.key.endpoint).filter { seen.insert($0).inserted }
+        }
+    }
+
+    /// Changes one link and wakes who waits.
+    func update<Result: Sendable>(
+        _ index: Int,
+        _ change: (inout ClientLinkStateMachine<ClientConnection>) -> Result
+    ) -> Result {
+        let (result, waiters) = self.state.withLock { state in
+            let result = change(&state.links[index].machine)
+            state.changes += 1
+            defer { state.waiters = [:] }
+            return (result, Array(state.waiters.values))
+        }
+        for waiter in waiters {
+            waiter.open()
+        }
+        return result
+    }
+
+    /// Waits for a change after `since`, at most for `timeout`, or until the task is cancelled.
+    func waitForChange(since: UInt64, timeout: TimeAmount, on eventLoop: any EventLoop) async {
+        let gate = Gate()
+        let mustWait = self.state.withLock { state in
+            guard state.changes == since else { return false }
+            state.waiters[ObjectIdentifier(gate)] = gate
+            return true
+        }
+        guard mustWait else { return }
+        let timer = eventLoop.scheduleTask(in: timeout) { gate.open() }
+        await gate.wait()
+        timer.cancel()
+        self.state.withLock { _ = $0.waiters.removeValue(forKey: ObjectIdentifier(gate)) }
+    }
+
+    /// Tells which servers were tried and why they cannot be used.
+    private static func unavailable(
+        _ links: [Link],
+        lane: RPCClient.Lane,
+        endpoint: RPCClient.Endpoint?
+    ) -> RPCError {
+        var reasons: [String] = []
+        for link in links where link.key.lane == lane && (endpoint == nil || endpoint == link.key.endpoint) {
+            if case .unavailable(let reason) = link.machine.availability {
+                reasons.append("\(link.key.endpoint) (\(reason))")
+            }
+        }
+        let message: String
+        if !reasons.isEmpty {
+            message = "not connected to " + reasons.joined(separator: ", ")
+        } else if let endpoint {
+            message = "\(endpoint) is not one of the client's endpoints"
+        } else {
+            message = "the client has no endpoints"
+        }
+        return RPCError(code: .unavailable, message: message, notSent: true)
+    }
+}

@@ -1,0 +1,161 @@
+public import Logging
+import NIOCore
+import ProtoFraming
+public import ProtoMessages
+public import ServiceLifecycle
+
+/// Makes unary ttrpc calls to one or more servers over TCP.
+///
+/// While `run()` is running it keeps one connection per server and lane, and connects again when one is lost. A call
+/// goes to the connected server with the fewest calls in flight.
+public final class RPCClient: Service {
+    /// Connections that may close under a call, before it is sent, until the call fails.
+    private static let maximumChoices = 3
+
+    let configuration: RPCClientConfiguration
+    let links: ClientLinks
+    private let logger: Logger
+
+    /// Makes a client; `run()` connects it.
+    public init(configuration: RPCClientConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        self.links = ClientLinks(
+            endpoints: configuration.endpoints,
+            lanes: configuration.lanes,
+            backOff: configuration.backOff
+        )
+    }
+
+    /// Keeps the connections until graceful shutdown or cancellation.
+    ///
+    /// On graceful shutdown new calls fail with UNAVAILABLE and running ones may end within `drainTimeout`. On
+    /// cancellation all connections close at once.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for (index, key) in self.links.keys.enumerated() {
+                var logger = self.logger
+                logger[metadataKey: "endpoint"] = "\(key.endpoint)"
+                logger[metadataKey: "lane"] = "\(key.lane)"
+                let connector = ClientConnector(
+                    endpoint: key.endpoint,
+                    configuration: self.configuration,
+                    logger: logger
+                )
+                let link = ClientLink(index: index, links: self.links, connector: connector)
+                group.addTask { await link.run() }
+            }
+        }
+    }
+
+    /// Servers that can take calls of every lane now.
+    public var connectedEndpoints: [Endpoint] {
+        self.links.connectedEndpoints
+    }
+
+    /// Whether at least one server can take calls of every lane now.
+    public var isConnected: Bool {
+        !self.connectedEndpoints.isEmpty
+    }
+
+    /// Calls a method.
+    ///
+    /// - Throws: the server's status, or UNAVAILABLE without a connection, DEADLINE_EXCEEDED after the timeout,
+    ///   CANCELLED when the task is cancelled, RESOURCE_EXHAUSTED when the request does not fit into a frame, too many
+    ///   calls are in flight or the answer is too long, INTERNAL when the answer cannot be read.
+    ///   `RPCError.notSent` tells whether the server can have seen the call.
+    public func call<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Response {
+        try await self.reply(method, request, options: options).message
+    }
+
+    /// Calls a method and tells which server answered; throws what `call` throws.
+    public func reply<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> RPCReply<Response> {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
+        let metadata = options.metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
+        for choice in 1...Self.maximumChoices {
+            let connection = try await self.connection(options, deadline: deadline)
+            let data = try self.encode(method, request, deadline: deadline, metadata: metadata)
+            switch await connection.perform(data, deadline: deadline) {
+            case .success(let payload):
+                let message: Response = try Self.decode(payload)
+                return RPCReply(message: message, endpoint: connection.endpoint)
+            case .failure(let error):
+                let mayChooseAgain = error.notSent && error.code == .unavailable && connection.hasEnded
+                guard mayChooseAgain, choice < Self.maximumChoices else { throw error }
+            }
+        }
+        throw RPCError(code: .unavailable, message: "no connection lasts", notSent: true)
+    }
+
+    private func encode<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        deadline: NIODeadline,
+        metadata: [Envelope.KeyValue]
+    ) throws(RPCError) -> ByteBuffer {
+        do throws(RPCError) {
+            return try FrameEncoding.request(
+                method,
+                request,
+                // 0 would mean no limit (G3-05).
+                timeoutNanoseconds: max(1, (deadline - .now()).nanoseconds),
+                metadata: metadata,
+                maximumDataBytes: self.configuration.frame.maximumDataBytes
+            )
+        } catch {
+            var error = error
+            error.notSent = true
+            throw error
+        }
+    }
+
+    private static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {
+        do throws(ProtoDecodingError) {
+            return try Response(serialized: payload)
+        } catch {
+            throw RPCError(code: .internal, message: "the server's answer is not a valid \(Response.self)")
+        }
+    }
+
+    /// A connection for a call, waiting a little for a first attempt that is under way.
+    private func connection(
+        _ options: CallOptions,
+        deadline: NIODeadline
+    ) async throws(RPCError) -> ClientConnection {
+        var waitUntil: NIODeadline?
+        while true {
+            switch self.links.choose(lane: options.lane, endpoint: options.endpoint) {
+            case .connection(let connection):
+                return connection
+            case .fail(let error):
+                throw error
+            case .wait(let change):
+                if Task.isCancelled {
+                    throw RPCError(code: .cancelled, message: "the caller cancelled the call", notSent: true)
+                }
+                let now = NIODeadline.now()
+                let limit = waitUntil ?? now + TimeAmount(clamping: self.configuration.connectionWait)
+                waitUntil = limit
+                if now >= deadline {
+                    throw RPCError(code: .deadlineExceeded, message: "the deadline has passed", notSent: true)
+                }
+                if now >= limit {
+                    throw RPCError(code: .unavailable, message: "still connecting; try again later", notSent: true)
+                }
+                await self.links.waitForChange(
+                    since: change,
+                    timeout: min(limit, deadline) - now,
+                    on: self.configuration.eventLoopGroup.next()
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+/// The file-level pass over a batch input while its bytes stream in: checks every line and makes the plan.
+///
+/// Memory is bounded by the longest line allowed and by one table entry a line. Pure: chunks in, plan bytes and
+/// findings out.
+public struct InputFileIndexer: Sendable {
+    /// Bounds on a file (A2-08).
+    public struct Limits: Sendable {
+        /// Most requests.
+        public var lines = 50_000
+        /// Longest line, in bytes.
+        public var lineBytes = 16 << 20
+        /// Most distinct models.
+        public var models = 64
+        /// Most distinct urls.
+        public var urls = 8
+        /// Most texts of all embeddings requests together.
+        public var embeddingInputs = 50_000
+        /// Problems kept in full.
+        public var problems = InputFileFindings.maximumProblems
+
+        /// The documented defaults.
+        public init() {}
+    }
+
+    /// A `custom_id` whose hash another line's id has: the caller shows that line to `resolve`.
+    public struct Suspect: Sendable {
+        /// Where the earlier line is.
+        public var earlier: PlanEntry
+        fileprivate var earlierLine: Int
+        fileprivate var id: [UInt8]
+        fileprivate var line: Int
+    }
+
+    private let limits: Limits
+    private var splitter: LineSplitter
+    private var ids = CustomIDTable()
+    /// Where each request stands, to find a suspect's earlier line; 16 bytes a request.
+    private var requests: [(entry: PlanEntry, line: Int)] = []
+    private var plan = PlanHeader.encoded
+    private var suspects: [Suspect] = []
+    private var problems: [InputProblem] = []
+    private var omitted = 0
+    private var lines = 0
+    private var models: [String] = []
+    private var urls: [String] = []
+    private var modelIndex: [[UInt8]: Int] = [:]
+    private var urlIndex: [[UInt8]: Int] = [:]
+    private var embeddingInputs = 0
+
+    /// Nothing read yet.
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+        self.splitter = LineSplitter(maximumLineBytes: limits.lineBytes)
+    }
+
+    /// Takes the next bytes of the file.
+    public mutating func consume(_ chunk: UnsafeRawBufferPointer) {
+        var splitter = self.splitter
+        splitter.consume(chunk) { self.take($0, $1) }
+        self.splitter = splitter
+    }
+
+    /// The file ends here.
+    public mutating func finish() {
+        var splitter = self.splitter
+        splitter.finish { self.take($0, $1) }
+        self.splitter = splitter
+        if self.lines == 0, self.problems.isEmpty {
+            self.add(LineProblem(.emptyFile, "The file has no requests."), line: nil)
+        }
+        if self.lines > self.limits.lines {
+            self.add(
+                LineProblem(
+                    .tooManyTasks,
+                    "The file has \(self.lines) requests; a batch has at most \(self.limits.lines)."
+                ),
+                line: nil
+            )
+        }
+        if self.embeddingInputs > self.limits.embeddingInputs {
+            self.add(
+                LineProblem(
+                    .tooManyEmbeddingInputs,
+                    "The file asks for \(self.embeddingInputs) embeddings; a batch has at most "
+                        + "\(self.limits.embeddingInputs)."
+                ),
+                line: nil
+            )
+        }
+    }
+
+    /// Plan bytes made since the last call, the header first.
+    public mutating func takePlanBytes() -> [UInt8] {
+        defer { self.plan = [] }
+        return self.plan
+    }
+
+    /// The next suspicion to confirm; the caller asks until there is none, after each chunk.
+    public mutating func nextSuspect() -> Suspect? {
+        self.suspects.popLast()
+    }
+
+    /// Confirms or drops a suspicion with the earlier line's bytes.
+    public mutating func resolve(_ suspect: Suspect, earlierLine: UnsafeRawBufferPointer) {
+        guard let earlier = try? BatchLine.parse(earlierLine),
+            JSONString.decode(UnsafeRawBufferPointer(rebasing: earlierLine[earlier.customID])) == suspect.id
+        else { return }
+        self.add(
+            LineProblem(
+                .duplicateCustomID,
+                "This custom_id stands already in line \(suspect.earlierLine).",
+                param: "custom_id"
+            ),
+            line: suspect.line
+        )
+    }
+
+    /// What was found, problems in line order.
+    public var findings: InputFileFindings {
+        InputFileFindings(
+            lines: self.lines,
+            models: self.models,
+            urls: self.urls,
+            problems: self.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) },
+            problemsOmitted: self.omitted
+        )
+    }
+}
+
+extension InputFileIndexer {
+    private mutating func take(_ line: LineSplitter.Line, _ bytes: UnsafeRawBufferPointer?) {
+        guard let bytes else {
+            self.lines += 1
+            let message = "This line is longer than \(self.limits.lineBytes) bytes."
+            return self.add(LineProblem(.lineTooLong, message), line: line.number)
+        }
+        if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return }
+        self.lines += 1
+        guard self.lines <= self.limits.lines else { return }
+        do throws(LineProblem) {
+            let parts = try BatchLine.parse(bytes)
+            let entry = PlanEntry(
+                offset: line.offset,
+                length: UInt32(line.length),
+                model: UInt16(try self.model(bytes[parts.model])),
+                url: UInt8(try self.url(bytes[parts.url]))
+            )
+            self.note(entry, parts, bytes, line.number)
+        } catch {
+            self.add(error, line: line.number)
+        }
+    }
+
+    private mutating func note(
+        _ entry: PlanEntry,
+        _ parts: BatchLine,
+        _ bytes: UnsafeRawBufferPointer,
+        _ line: Int
+    ) {
+        if self.urls[Int(entry.url)] == "/v1/embeddings" {
+            self.embeddingInputs += parts.inputCount
+        }
+        let id = JSONString.decode(UnsafeRawBufferPointer(rebasing: bytes[parts.customID]))
+        if let earlier = self.ids.insert(id, request: self.requests.count) {
+            let found = self.requests[earlier]
+            self.suspect(Suspect(earlier: found.entry, earlierLine: found.line, id: id, line: line))
+        }
+        self.requests.append((entry, line))
+        entry.append(to: &self.plan)
+    }
+
+    /// Once as many problems are known as are shown, more suspicions only count.
+    private mutating func suspect(_ suspect: Suspect) {
+        if self.problems.count + self.suspects.count < self.limits.problems {
+            self.suspects.append(suspect)
+        } else {
+            self.omitted += 1
+        }
+    }
+
+    private mutating func model(_ raw: Slice<UnsafeRawBufferPointer>) throws(LineProblem) -> Int {
+        if let index = self.modelIndex[Array(raw)] { return index }
+        let name = String(decoding: JSONString.decode(UnsafeRawBufferPointer(rebasing: raw)), as: UTF8.self)
+        let index = self.models.firstIndex(of: name) ?? self.models.count
+        guard index < self.limits.models else {
+            throw LineProblem(
+                .tooManyModels,
+                "The file names more than \(self.limits.models) models.",
+                param: "body.model"
+            )
+        }
+        if index == self.models.count { self.models.append(name) }
+        if self.modelIndex.count < 4 * self.limits.models { self.modelIndex[Array(raw)] = index }
+        return index
+    }
+
+    private mutating func url(_ raw: Slice<UnsafeRawBufferPointer>) throws(LineProblem) -> Int {
+        if let index = self.urlIndex[Array(raw)] { return index }
+        let name = String(decoding: JSONString.decode(UnsafeRawBufferPointer(rebasing: raw)), as: UTF8.self)
+        let index = self.urls.firstIndex(of: name) ?? self.urls.count
+        guard index < self.limits.urls else {
+            throw LineProblem(.tooManyURLs, "The file names more than \(self.limits.urls) urls.", param: "url")
+        }
+        if index == self.urls.count { self.urls.append(name) }
+        if self.urlIndex.count < 4 * self.limits.urls { self.urlIndex[Array(raw)] = index }
+        return index
+    }
+
+    private mutating func add(_ problem: LineProblem, line: Int?) {
+        guard self.problems.count < self.limits.problems else {
+            self.omitted += 1
+            return
+        }
+        self.problems.append(
+            InputProblem(code: problem.code.rawValue, message: problem.message, param: problem.param, line: line)
+        )
+    }
+}

@@ -1,0 +1,48 @@
+import SchedulerCore
+import SchedulerStores
+
+/// Reads batches and moves them along their life: every change is an event of the state machine, stored by
+/// compare-and-swap before anybody acts on it.
+struct BatchRecords: Sendable {
+    /// Times that a change is tried when somebody else changes the record in between.
+    private static let maximumTries = 16
+
+    let store: any MetadataStore
+
+    /// What an event came to, and the record as it is now.
+    struct Change: Sendable {
+        var outcome: BatchStateMachine.Outcome
+        var record: BatchRecord
+    }
+
+    func get(_ id: String) async throws(StoreError) -> BatchRecord? {
+        try await self.store.get(BatchRecord.self, id)?.object
+    }
+
+    /// Applies an event to the stored record.
+    /// - Parameters:
+    ///   - alongside: changes that become durable with it or not at all.
+    ///   - event: called again when somebody else changed the record first.
+    func apply(
+        to id: String,
+        alongside changes: [RecordChange] = [],
+        _ event: (inout BatchStateMachine) -> BatchStateMachine.Outcome
+    ) async throws(StoreError) -> Change {
+        for _ in 0..<Self.maximumTries {
+            guard let stored = try await self.store.get(BatchRecord.self, id) else {
+                throw .unreadable("\(id) is not stored any more")
+            }
+            var machine = BatchStateMachine(stored.object)
+            let outcome = event(&machine)
+            guard outcome == .changed else { return Change(outcome: outcome, record: stored.object) }
+            do throws(StoreError) {
+                let update = try StoredRecord(machine.record, version: stored.version)
+                try await self.store.apply([.update(update)] + changes)
+                return Change(outcome: .changed, record: machine.record)
+            } catch {
+                guard error == .conflict else { throw error }
+            }
+        }
+        throw .conflict
+    }
+}

@@ -1,0 +1,219 @@
+import NIOPosix
+import ProtoMessages
+import ProtoRPC
+import SchedulerCore
+import SchedulerStores
+
+/// The service `backfill.v1.Files`.
+struct FilesHandlers: Sendable {
+    /// Largest chunk, up and down, in bytes.
+    static let maximumChunkBytes = 256 << 10
+    /// Longest filename, in bytes.
+    static let maximumFilenameBytes = 4 << 10
+    /// Most files of one answer, so that it stays under 1 MiB.
+    static let maximumPageFiles = 128
+
+    let store: any MetadataStore
+    let bytes: FileBytes
+    let uploads: UploadRegistry
+    let runner: JobRunner
+    let time: SystemTime
+
+    func register(in router: inout RPCRouter) {
+        router.register(FilesService.beginUpload) { request, context in
+            try await answering { try await self.begin(request, context.tenant) }
+        }
+        router.register(FilesService.writeChunk) { request, context in
+            try await answering { try await self.write(request, context.tenant) }
+        }
+        router.register(FilesService.completeUpload) { request, context in
+            try await answering { try await self.complete(request, context.tenant) }
+        }
+        router.register(FilesService.abortUpload) { request, context in
+            try await answering { try await self.abort(request, context.tenant) }
+        }
+        router.register(FilesService.getFile) { request, context in
+            try await answering {
+                GetFileResponse(file: File(try await self.file(request.fileID, context.tenant)))
+            }
+        }
+        router.register(FilesService.listFiles) { request, context in
+            try await answering { try await self.list(request, context.tenant) }
+        }
+        router.register(FilesService.deleteFile) { request, context in
+            try await answering { try await self.delete(request, context.tenant) }
+        }
+        router.register(FilesService.readFile) { request, context in
+            try await answering { try await self.read(request, context.tenant) }
+        }
+    }
+
+    /// A file of this tenant that has not expired (A7-12).
+    private func file(_ id: String, _ tenant: String) async throws -> FileRecord {
+        guard ObjectID.isWellFormed(id, .file),
+            let file = try await self.store.get(FileRecord.self, id)?.object,
+            file.tenant == tenant, !file.isExpired(at: self.time.unixSeconds)
+        else { throw RPCErrors.noSuchFile(id, param: "id") }
+        return file
+    }
+}
+
+// MARK: - Uploads
+
+extension FilesHandlers {
+    private func begin(_ request: BeginUploadRequest, _ tenant: String) async throws -> BeginUploadResponse {
+        let purpose = request.purpose.isEmpty ? nil : try self.purpose(request.purpose)
+        let limit = (purpose ?? .userData).maximumBytes
+        if let expected = request.expectedBytes, expected > UInt64(limit) {
+            throw RPCErrors.fileTooLarge(limit: limit)
+        }
+        let upload = try await self.uploads.begin(tenant: tenant, purpose: purpose)
+        return BeginUploadResponse(uploadID: upload.id, maximumChunkBytes: UInt32(Self.maximumChunkBytes))
+    }
+
+    private func write(_ request: WriteChunkRequest, _ tenant: String) async throws -> WriteChunkResponse {
+        guard request.data.readableBytes <= Self.maximumChunkBytes else {
+            throw RPCErrors.invalid("data", "A chunk holds at most \(Self.maximumChunkBytes) bytes.")
+        }
+        let staged = try await self.upload(request.uploadID, tenant).write(
+            request.data,
+            at: request.offset,
+            crc: request.crc32C,
+            now: self.time.unixSeconds
+        )
+        return WriteChunkResponse(stagedBytes: staged)
+    }
+
+    private func complete(_ request: CompleteUploadRequest, _ tenant: String) async throws -> CompleteUploadResponse {
+        let upload = try self.upload(request.uploadID, tenant)
+        let purpose = try self.purpose(request.purpose)
+        guard !request.filename.isEmpty, request.filename.utf8.count <= Self.maximumFilenameBytes else {
+            throw RPCErrors.invalid("file", "Give the file a name of 1 to \(Self.maximumFilenameBytes) bytes.")
+        }
+        let lifetime = request.expiresAfterSeconds.map { Int64(clamping: $0) }
+        if let lifetime, !BatchRequest.lifetimeSeconds.contains(lifetime) {
+            throw RPCErrors.invalid("expires_after[seconds]", "A file lives 3600 to 2592000 seconds.")
+        }
+        if let declared = upload.declaredPurpose, declared != purpose {
+            throw RPCErrors.invalid("purpose", "The upload was begun for '\(declared.rawValue)'.")
+        }
+        let now = self.time.unixMilliseconds()
+        let id = ObjectID.make(.file, unixMilliseconds: now)
+        let findings = try await upload.complete(as: id, bytes: request.bytes, purpose: purpose)
+        self.uploads.remove(upload.id)
+        let record = FileRecord(
+            id: id,
+            tenant: tenant,
+            bytes: Int64(clamping: request.bytes),
+            createdAt: now / 1_000,
+            expiresAt: (lifetime ?? purpose.defaultLifetimeSeconds).map { now / 1_000 + $0 },
+            filename: request.filename,
+            purpose: purpose,
+            input: findings
+        )
+        try await self.store.apply([.insert(try StoredRecord(record))])
+        return CompleteUploadResponse(file: File(record))
+    }
+
+    private func abort(_ request: AbortUploadRequest, _ tenant: String) async throws -> AbortUploadResponse {
+        if let upload = self.uploads.find(request.uploadID, tenant: tenant) {
+            self.uploads.remove(upload.id)
+            try await upload.abort()
+        }
+        return AbortUploadResponse()
+    }
+
+    private func upload(_ id: String, _ tenant: String) throws -> Upload {
+        guard let upload = self.uploads.find(id, tenant: tenant) else { throw RPCErrors.noSuchUpload(id) }
+        return upload
+    }
+
+    private func purpose(_ text: String) throws -> FilePurpose {
+        guard let purpose = FilePurpose(rawValue: text), purpose.isUploadable else {
+            let known = FilePurpose.allCases.filter(\.isUploadable).map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            throw RPCErrors.invalid("purpose", "'\(text.prefix(64))' is not a purpose. Use one of: \(known).")
+        }
+        return purpose
+    }
+}
+
+// MARK: - Files
+
+extension FilesHandlers {
+    private func list(_ request: ListFilesRequest, _ tenant: String) async throws -> ListFilesResponse {
+        guard request.after.isEmpty || ObjectID.isWellFormed(request.after, .file) else {
+            throw RPCErrors.invalid("after", "'after' is the id of a file.")
+        }
+        var wanted = min(Int(request.limit), Self.maximumPageFiles)
+        var files: [FileRecord] = []
+        var after = request.after.isEmpty ? nil : request.after
+        var hasMore = true
+        let now = self.time.unixSeconds
+        // Expired files are not there, so a page may take several reads.
+        while wanted > 0, hasMore {
+            let page = try await self.store.list(
+                RecordQuery(
+                    kind: .file,
+                    tenant: tenant,
+                    label: request.purpose.isEmpty ? nil : request.purpose,
+                    after: after,
+                    ascending: request.ascending,
+                    limit: wanted + 1
+                )
+            )
+            hasMore = page.count > wanted
+            let shown = page.prefix(wanted)
+            after = shown.last?.key.id
+            let live = try shown.map { try $0.decoded(FileRecord.self).object }.filter { !$0.isExpired(at: now) }
+            files += live
+            wanted -= live.count
+        }
+        return ListFilesResponse(files: files.map(File.init), hasMore: hasMore)
+    }
+
+    private func delete(_ request: DeleteFileRequest, _ tenant: String) async throws -> DeleteFileResponse {
+        let file = try await self.file(request.fileID, tenant)
+        do throws(StoreError) {
+            try await self.store.apply([.delete(RecordKey(.file, file.id))])
+        } catch {
+            throw error == .conflict ? RPCErrors.noSuchFile(file.id, param: "id") : RPCErrors.store(error)
+        }
+        if !self.runner.uses(inputFileID: file.id) {
+            try await self.bytes.removeBytes(of: file.id)
+        }
+        return DeleteFileResponse()
+    }
+
+    private func read(_ request: ReadFileRequest, _ tenant: String) async throws -> ReadFileResponse {
+        let file = try await self.file(request.fileID, tenant)
+        guard let offset = Int64(exactly: request.offset) else {
+            throw RPCErrors.invalid("offset", "The offset is out of range.")
+        }
+        let count = min(Int(request.maximumBytes), Self.maximumChunkBytes)
+        let bytes = self.bytes
+        let data = try await bytes.threads.runIfActive {
+            try bytes.open(file.id).read(count: count, at: offset)
+        }
+        return ReadFileResponse(data: .init(bytes: data), fileBytes: UInt64(file.bytes))
+    }
+}
+
+extension File {
+    /// The file as callers see it. A batch input with problems is a file all the same; its batch will fail (A3-01).
+    init(_ record: FileRecord) {
+        self.init(
+            id: record.id,
+            bytes: UInt64(record.bytes),
+            createdAt: record.createdAt,
+            expiresAt: record.expiresAt,
+            filename: record.filename,
+            purpose: record.purpose.rawValue,
+            status: .processed
+        )
+    }
+}
+
+extension RPCContext {
+    /// Whose objects the call is about.
+    var tenant: String { self.metadata["tenant"] ?? "default" }
+}

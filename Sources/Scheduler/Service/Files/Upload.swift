@@ -1,0 +1,111 @@
+import Checksum
+import NIOCore
+import NIOPosix
+import ProtoRPC
+import SchedulerCore
+
+/// One upload: applies its chunks in offset order, whatever order they arrive in.
+///
+/// A chunk that is ahead waits for the one before it; a chunk that was applied already is acknowledged again, so that a
+/// lost reply costs nothing.
+actor Upload {
+    /// Chunks that may wait for an earlier one.
+    private static let maximumWaiting = 64
+
+    nonisolated let id: String
+    nonisolated let tenant: String
+    nonisolated let declaredPurpose: FilePurpose?
+
+    private let writer: UploadWriter
+    private let threads: NIOThreadPool
+    private var applied: UInt64 = 0
+    private var isBusy = false
+    private var isClosed = false
+    private let waiters = Waiters()
+    private(set) var lastUse: Int64
+
+    init(
+        id: String,
+        tenant: String,
+        purpose: FilePurpose?,
+        writer: UploadWriter,
+        threads: NIOThreadPool,
+        now: Int64
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.declaredPurpose = purpose
+        self.writer = writer
+        self.threads = threads
+        self.lastUse = now
+    }
+
+    /// Applies a chunk and gives the bytes staged.
+    func write(_ data: ByteBuffer, at offset: UInt64, crc: UInt32, now: Int64) async throws -> UInt64 {
+        self.lastUse = now
+        let (end, overflow) = offset.addingReportingOverflow(UInt64(data.readableBytes))
+        let limit = UInt64((self.declaredPurpose ?? .userData).maximumBytes)
+        guard !overflow, end <= limit else { throw RPCErrors.fileTooLarge(limit: Int64(limit)) }
+        guard CRC32C.checksum(of: data) == crc else {
+            throw RPCErrors.make(.invalidArgument, "the chunk's checksum does not fit: send it again", reason: "checksum_mismatch")
+        }
+        try await self.turn(for: offset)
+        guard offset == self.applied else {
+            guard end <= self.applied else {
+                throw RPCErrors.make(.outOfRange, "the chunk overlaps what is staged: go on at \(self.applied)")
+            }
+            return self.applied
+        }
+        self.isBusy = true
+        defer {
+            self.isBusy = false
+            self.waiters.wakeAll()
+        }
+        let writer = self.writer
+        try await self.threads.runIfActive { try writer.append(data) }
+        self.applied = end
+        return end
+    }
+
+    /// Makes the staged bytes a file.
+    func complete(
+        as fileID: String,
+        bytes: UInt64,
+        purpose: FilePurpose
+    ) async throws -> InputFileFindings? {
+        try await self.turn(for: bytes)
+        guard self.applied == bytes else {
+            throw RPCErrors.make(.invalidArgument, "\(bytes) bytes were announced, \(self.applied) came", reason: "size_mismatch")
+        }
+        guard Int64(clamping: bytes) <= purpose.maximumBytes else {
+            throw RPCErrors.fileTooLarge(limit: purpose.maximumBytes)
+        }
+        self.isClosed = true
+        let writer = self.writer
+        return try await self.threads.runIfActive {
+            try writer.complete(as: fileID, isBatchInput: purpose == .batch)
+        }
+    }
+
+    /// Throws the bytes away; chunks that wait fail.
+    func abort() async throws {
+        while self.isBusy { await self.waiters.wait() }
+        guard !self.isClosed else { return }
+        self.isClosed = true
+        self.waiters.wakeAll()
+        let writer = self.writer
+        try await self.threads.runIfActive { try writer.abort() }
+    }
+
+    /// Returns when everything before `offset` is applied and nobody is writing.
+    private func turn(for offset: UInt64) async throws {
+        while !self.isClosed, self.isBusy || offset > self.applied {
+            guard self.waiters.count < Self.maximumWaiting else {
+                throw RPCErrors.make(.resourceExhausted, "too many chunks are waiting for the one at \(self.applied)")
+            }
+            try Task.checkCancellation()
+            await self.waiters.wait()
+        }
+        guard !self.isClosed else { throw RPCErrors.make(.failedPrecondition, "the upload is closed") }
+    }
+}

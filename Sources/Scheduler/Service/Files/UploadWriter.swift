@@ -1,0 +1,73 @@
+import Checksum
+import NIOCore
+import SchedulerCore
+import SchedulerStores
+
+/// The bytes of one upload on their way to disk, with the file-level pass over them as they come. Blocking.
+final class UploadWriter: @unchecked Sendable {
+    // Guard: `Upload`, an actor, lets one call at a time into it.
+
+    private let id: String
+    private let staged: any StagedBlob
+    private let blobs: any BlobStore
+    private var plan: (any StagedBlob)?
+    private var planBytes: Int64 = 0
+    private var indexer: InputFileIndexer?
+    private(set) var stagedBytes: Int64 = 0
+
+    /// - Parameter mayBeBatchInput: false when the purpose is known and another.
+    init(id: String, mayBeBatchInput: Bool, blobs: any BlobStore) throws(FileError) {
+        self.id = id
+        self.blobs = blobs
+        self.staged = try blobs.stage(id)
+        self.indexer = mayBeBatchInput ? InputFileIndexer() : nil
+    }
+
+    /// Adds the next bytes.
+    func append(_ bytes: ByteBuffer) throws {
+        try bytes.withUnsafeReadableBytes { bytes in
+            try self.staged.write(bytes, at: self.stagedBytes)
+            self.stagedBytes += Int64(bytes.count)
+            self.indexer?.consume(bytes)
+        }
+        try self.resolveSuspects()
+        try self.writePlan()
+    }
+
+    /// Makes the bytes a file, with its plan when it is a batch input, and says what the pass found.
+    func complete(as fileID: String, isBatchInput: Bool) throws -> InputFileFindings? {
+        var findings: InputFileFindings?
+        if isBatchInput, self.indexer != nil {
+            self.indexer?.finish()
+            try self.resolveSuspects()
+            try self.writePlan()
+            findings = self.indexer?.findings
+            try self.plan?.commit(as: FileBytes.planKey(fileID))
+        } else {
+            try self.plan?.abort()
+        }
+        try self.staged.commit(as: fileID)
+        return findings
+    }
+
+    func abort() throws {
+        try self.staged.abort()
+        try self.plan?.abort()
+    }
+
+    /// A custom_id with the hash of an earlier one: the earlier line says whether it is the same.
+    private func resolveSuspects() throws {
+        while let suspect = self.indexer?.nextSuspect() {
+            let line = try self.staged.read(count: Int(suspect.earlier.length), at: Int64(suspect.earlier.offset))
+            line.withUnsafeBytes { self.indexer?.resolve(suspect, earlierLine: $0) }
+        }
+    }
+
+    private func writePlan() throws {
+        guard let bytes = self.indexer?.takePlanBytes(), !bytes.isEmpty else { return }
+        let plan = try self.plan ?? self.blobs.stage(self.id + ".plan")
+        self.plan = plan
+        try bytes.withUnsafeBytes { try plan.write($0, at: self.planBytes) }
+        self.planBytes += Int64(bytes.count)
+    }
+}

@@ -1,0 +1,161 @@
+import SchedulerCore
+import SchedulerStores
+
+/// Writes a job's output and error file in input order, in bounded memory, and makes them durable. Blocking.
+struct OutputAssembler {
+    /// Bytes gathered before they are written.
+    private static let bufferBytes = 1 << 20
+
+    let batch: BatchRecord
+    let reader: PlanReader
+    let log: ResultLog
+    let index: LocationIndex
+    let blobs: any BlobStore
+
+    /// Assembles both files under the ids of the record; an empty one is not made (A5-08).
+    func run() throws -> (result: AssembledOutput, outputBytes: Int64, errorBytes: Int64) {
+        let output = try OutputFile(id: self.batch.outputFileID, blobs: self.blobs)
+        let errors = try OutputFile(id: self.batch.errorFileID, blobs: self.blobs)
+        let records = RecordWindow(segments: self.log.segments)
+        var result = AssembledOutput(counts: RequestCounts(total: self.reader.lines), usage: TokenUsage())
+        var first = 0
+        while let page = try self.reader.page(from: first) {
+            try page.forEachLine { number, _, line in
+                let customID = UnsafeRawBufferPointer(rebasing: line[try BatchLine.parse(line).customID])
+                try self.append(number, customID, records, output, errors, &result)
+            }
+            try output.writeIfLarge(Self.bufferBytes)
+            try errors.writeIfLarge(Self.bufferBytes)
+            first += page.entries.count
+        }
+        let outputBytes = try output.finish(keep: result.counts.completed > 0)
+        let errorBytes = try errors.finish(keep: result.counts.failed > 0)
+        return (result, outputBytes, errorBytes)
+    }
+
+    private func append(
+        _ number: Int,
+        _ customID: UnsafeRawBufferPointer,
+        _ records: RecordWindow,
+        _ output: OutputFile,
+        _ errors: OutputFile,
+        _ result: inout AssembledOutput
+    ) throws {
+        let id = ObjectID.request(batchID: self.batch.id, line: number)
+        guard let location = self.index[number] else {
+            result.counts.failed += 1
+            self.notRun.json.withUnsafeBytes {
+                OutputLine.failed(id: id, customID: customID, error: $0, into: &errors.buffer)
+            }
+            return
+        }
+        try records.withRecord(at: location) { record, bytes in
+            let body = UnsafeRawBufferPointer(rebasing: bytes[record.body])
+            result.usage += record.usage
+            if record.outcome == .success {
+                result.counts.completed += 1
+            } else {
+                result.counts.failed += 1
+            }
+            guard record.outcome != .failure else {
+                OutputLine.failed(id: id, customID: customID, error: body, into: &errors.buffer)
+                return
+            }
+            let file = record.outcome == .success ? output : errors
+            OutputLine.answered(
+                id: id,
+                customID: customID,
+                status: record.status,
+                requestID: UnsafeRawBufferPointer(rebasing: bytes[record.requestID]),
+                body: body,
+                into: &file.buffer
+            )
+        }
+    }
+
+    private var notRun: LineError {
+        self.batch.ending == .expired ? .expired : .cancelled
+    }
+}
+
+/// One of the two files while it is written.
+private final class OutputFile {
+    var buffer: [UInt8] = []
+    private var written: Int64 = 0
+    private let id: String
+    private let staged: any StagedBlob
+
+    init(id: String, blobs: any BlobStore) throws {
+        self.id = id
+        // A crash may have left one behind.
+        self.staged = try blobs.stage(id + ".part")
+    }
+
+    func writeIfLarge(_ bytes: Int) throws {
+        guard self.buffer.count >= bytes else { return }
+        try self.write()
+    }
+
+    func finish(keep: Bool) throws -> Int64 {
+        guard keep else {
+            try self.staged.abort()
+            return 0
+        }
+        try self.write()
+        try self.staged.commit(as: self.id)
+        return self.written
+    }
+
+    private func write() throws {
+        try self.buffer.withUnsafeBytes { try self.staged.write($0, at: self.written) }
+        self.written += Int64(self.buffer.count)
+        self.buffer.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Reads records through a window, since neighbours in the input lie near each other in the log.
+private final class RecordWindow {
+    private static let windowBytes: Int64 = 2 << 20
+
+    private let segments: [PosixFile]
+    private var segment = -1
+    private var start: Int64 = 0
+    private var bytes: [UInt8] = []
+
+    init(segments: [PosixFile]) {
+        self.segments = segments
+    }
+
+    func withRecord(
+        at location: LocationIndex.Location,
+        _ body: (ResultRecordView, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        try self.load(location)
+        let offset = Int(location.offset - self.start)
+        try self.bytes.withUnsafeBytes { bytes in
+            guard let record = try? ResultRecordView(bytes, at: offset) else {
+                throw StoreError.unreadable(
+                    "\(self.segments[location.segment].path) is damaged at byte \(location.offset)"
+                )
+            }
+            try body(record, bytes)
+        }
+    }
+
+    private func load(_ location: LocationIndex.Location) throws {
+        let end = location.offset + Int64(location.length)
+        if location.segment == self.segment, location.offset >= self.start,
+            end <= self.start + Int64(self.bytes.count)
+        {
+            return
+        }
+        guard self.segments.indices.contains(location.segment) else {
+            throw StoreError.unreadable("the location index names segment \(location.segment)")
+        }
+        self.segment = location.segment
+        // Half a window back: the lines that come next may have been answered a little earlier.
+        self.start = max(0, location.offset - Self.windowBytes / 2)
+        let count = Int(max(Self.windowBytes, end - self.start))
+        self.bytes = try self.segments[location.segment].read(count: count, at: self.start)
+    }
+}

@@ -1,0 +1,88 @@
+import ProtoMessages
+import ProtoRPC
+import SchedulerStores
+
+/// The errors that callers get, with what the REST API says of them in `ErrorInfo`.
+enum RPCErrors {
+    /// Type URL of `ErrorInfo` in a status.
+    private static let infoType = "type.googleapis.com/backfill.v1.ErrorInfo"
+
+    static func make(
+        _ code: RPCStatus.Code,
+        _ message: String,
+        reason: String = "",
+        param: String = "",
+        retryAfterMilliseconds: UInt32 = 0
+    ) -> RPCError {
+        let info = ErrorInfo(reason: reason, param: param, retryAfterMilliseconds: retryAfterMilliseconds)
+        let details = (try? info.serialized()).map { [Envelope.AnyMessage(typeURL: Self.infoType, value: $0)] } ?? []
+        return RPCError(code: code, message: message, details: details)
+    }
+
+    static let tooManyUploads = Self.make(
+        .unavailable,
+        "Too many uploads are under way: try again in a moment.",
+        reason: "too_many_uploads",
+        retryAfterMilliseconds: 1_000
+    )
+
+    static func fileTooLarge(limit: Int64) -> RPCError {
+        self.make(
+            .resourceExhausted,
+            "The file is larger than \(limit) bytes (\(limit >> 20) MiB), the most for this purpose.",
+            reason: "file_too_large",
+            param: "file"
+        )
+    }
+
+    static func noSuchFile(_ id: String, param: String) -> RPCError {
+        self.make(.notFound, "No such File object: \(Self.shown(id))", reason: "file_not_found", param: param)
+    }
+
+    static func noSuchUpload(_ id: String) -> RPCError {
+        self.make(.notFound, "No such upload: \(Self.shown(id)). It may have expired: begin again.", reason: "upload_not_found")
+    }
+
+    static func noSuchBatch(_ id: String) -> RPCError {
+        self.make(.notFound, "No such Batch object: \(Self.shown(id))", reason: "batch_not_found", param: "batch_id")
+    }
+
+    static func invalid(_ param: String, _ message: String) -> RPCError {
+        self.make(.invalidArgument, message, reason: "invalid_value", param: param)
+    }
+
+    static func store(_ error: StoreError) -> RPCError {
+        switch error {
+        case .conflict:
+            self.make(.aborted, "Somebody else changed the object: try again.", retryAfterMilliseconds: 100)
+        case .unreadable:
+            self.make(.dataLoss, "The stored object cannot be read.", reason: "unreadable")
+        case .full:
+            self.make(.unavailable, "The store has no space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
+        case .unavailable:
+            self.make(.unavailable, "The store does not answer.", reason: "store_down", retryAfterMilliseconds: 1_000)
+        }
+    }
+
+    static func file(_ error: FileError) -> RPCError {
+        error.isOutOfSpace
+            ? self.make(.unavailable, "No space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
+            : self.make(.internalError, "The data directory is broken.", reason: "io_error")
+    }
+
+    /// Ids come from outside: never a long echo.
+    private static func shown(_ id: String) -> String {
+        id.utf8.count <= 64 ? id : String(id.prefix(64)) + "..."
+    }
+}
+
+/// Runs a handler and makes its store and file errors the caller's.
+func answering<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+    do {
+        return try await body()
+    } catch let error as StoreError {
+        throw RPCErrors.store(error)
+    } catch let error as FileError {
+        throw RPCErrors.file(error)
+    }
+}

@@ -1,0 +1,163 @@
+import NIOCore
+import NIOPosix
+import ProtoFraming
+import ProtoMessages
+
+@testable import ProtoRPC
+
+/// One end of a connection that speaks the framing by hand. Use it from one task.
+final class RawConnection {
+    private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private var decoder = FrameDecoder()
+
+    init(
+        _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
+        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+        _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    ) {
+        self.channel = channel
+        self.inbound = inbound.makeAsyncIterator()
+        self.outbound = outbound
+    }
+
+    func send(_ bytes: ByteBuffer) async throws {
+        try await self.outbound.write(bytes)
+    }
+
+    func send(_ frames: Frame...) async throws {
+        var buffer = ByteBuffer()
+        for frame in frames {
+            frame.write(into: &buffer)
+        }
+        try await self.send(buffer)
+    }
+
+    /// The next frame, or nil once the peer has closed.
+    func nextFrame() async throws -> Frame? {
+        while true {
+            if case .frame(let frame) = try self.decoder.next() { return frame }
+            guard let bytes = try await self.nextBytes() else { return nil }
+            self.decoder.append(bytes)
+        }
+    }
+
+    /// The next response, decoded with the generated types.
+    func nextResponse() async throws -> (streamID: UInt32, code: Int32, message: String, payload: ByteBuffer)? {
+        guard let frame = try await self.nextFrame(), frame.type == .response else { return nil }
+        let response = try Envelope.Response(serialized: frame.data)
+        return (frame.streamID, response.status?.code ?? 0, response.status?.message ?? "", response.payload)
+    }
+
+    func close() async throws {
+        try await self.channel.channel.close()
+    }
+
+    private func nextBytes() async throws -> ByteBuffer? {
+        do {
+            return try await self.inbound.next()
+        } catch is IOError {
+            // Reset by the peer: it has closed with bytes unread.
+            return nil
+        }
+    }
+}
+
+/// A unary request as a stock client sends it, encoded with the generated types.
+func request<Message: ProtoMessage>(
+    _ streamID: UInt32,
+    service: String = "test.v1.Echo",
+    method: String = "Echo",
+    _ message: Message,
+    timeoutNano: Int64 = 0,
+    metadata: [Envelope.KeyValue] = [],
+    flags: FrameFlags = []
+) throws -> Frame {
+    let envelope = Envelope.Request(
+        service: service,
+        method: method,
+        payload: try message.serialized(),
+        timeoutNano: timeoutNano,
+        metadata: metadata
+    )
+    return Frame(streamID: streamID, type: .request, flags: flags, data: try envelope.serialized())
+}
+
+func response(_ streamID: UInt32, _ message: some ProtoMessage) throws -> Frame {
+    let envelope = Envelope.Response(payload: try message.serialized())
+    return Frame(streamID: streamID, type: .response, data: try envelope.serialized())
+}
+
+/// Connects to a server under test.
+func withRawClient<Result>(
+    port: Int,
+    _ body: (RawConnection) async throws -> Result
+) async throws -> Result {
+    let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        .connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+        }
+    return try await channel.executeThenClose { inbound, outbound in
+        try await body(RawConnection(channel, inbound, outbound))
+    }
+}
+
+/// A listener whose connections the test serves by hand, one after the other.
+func withRawServer<Result>(
+    port: Int = 0,
+    _ body: (RawListener) async throws -> Result
+) async throws -> Result {
+    let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        .bind(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+        }
+    return try await listener.executeThenClose { inbound in
+        try await body(RawListener(port: listener.channel.localAddress?.port ?? 0, inbound.makeAsyncIterator()))
+    }
+}
+
+final class RawListener {
+    let port: Int
+    private var connections: NIOAsyncChannelInboundStream<NIOAsyncChannel<ByteBuffer, ByteBuffer>>.AsyncIterator
+
+    init(
+        port: Int,
+        _ connections: NIOAsyncChannelInboundStream<NIOAsyncChannel<ByteBuffer, ByteBuffer>>.AsyncIterator
+    ) {
+        self.port = port
+        self.connections = connections
+    }
+
+    /// Waits for the next connection and serves it.
+    func accept<Result>(_ body: (RawConnection) async throws -> Result) async throws -> Result? {
+        guard let channel = try await self.connections.next() else { return nil }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await body(RawConnection(channel, inbound, outbound))
+        }
+    }
+}
+
+/// Runs a client of ours, with one connection, against a server that the test plays.
+func withScriptedServer(
+    configure: @Sendable (inout RPCClientConfiguration) -> Void = { _ in },
+    _ script: @escaping @Sendable (RawListener) async throws -> Void,
+    client body: @escaping @Sendable (RPCClient) async throws -> Void
+) async throws {
+    let (ports, sink) = AsyncStream.makeStream(of: Int.self)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            try await withRawServer { listener in
+                sink.yield(listener.port)
+                try await script(listener)
+            }
+        }
+        guard let port = await ports.first(where: { _ in true }) else { throw ServerDidNotStart() }
+        var configuration = RPCClientConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
+        configuration.lanes = [.control]
+        configure(&configuration)
+        try await withClient(configuration, body)
+        try await group.waitForAll()
+    }
+}
