@@ -67,7 +67,7 @@ enum RPCErrors {
     static func file(_ error: FileError) -> RPCError {
         error.isOutOfSpace
             ? self.make(.unavailable, "No space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
-            : self.make(.internalError, "The data directory is broken.", reason: "io_error")
+            : self.make(.internal, "The data directory is broken.", reason: "io_error")
     }
 
     /// Ids come from outside: never a long echo.

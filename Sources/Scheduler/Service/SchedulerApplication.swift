@@ -7,6 +7,7 @@ import SchedulerDrivers
 import SchedulerEngines
 import SchedulerStores
 public import ServiceLifecycle
+import Settings
 
 /// The scheduler as one service: opens its stores, takes up unfinished batches, and serves RPC until shutdown.
 public struct SchedulerApplication: Service {

@@ -1,6 +1,7 @@
 import ProtoMessages
 import ProtoRPC
 import SchedulerCore
+import SchedulerEngines
 
 /// What the engines serve and how the scheduler is: the services `Models`, `Admin` and `Session`.
 struct StatusHandlers: Sendable {

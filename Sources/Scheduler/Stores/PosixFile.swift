@@ -9,11 +9,16 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `errno` of the call.
     public var code: Int32
 
-    /// Makes an error from `errno`.
-    public init(_ operation: String, path: String, code: Int32 = errno) {
+    /// Makes an error.
+    public init(_ operation: String, path: String, code: Int32) {
         self.operation = operation
         self.path = path
         self.code = code
+    }
+
+    /// Makes an error from `errno`.
+    init(_ operation: String, path: String) {
+        self.init(operation, path: path, code: errno)
     }
 
     /// Whether the volume has no room left; worth trying again later.
@@ -81,6 +86,15 @@ public final class PosixFile: Sendable {
         }
     }
 
+    /// Writes all bytes at `offset`.
+    public func write(_ bytes: [UInt8], at offset: Int64) throws(FileError) {
+        // Array.withUnsafeBytes does not keep the type of an error.
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(FileError) in try self.write(bytes, at: offset) }
+        }
+        try result.get()
+    }
+
     /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
         var filled = 0
@@ -119,11 +133,6 @@ public final class PosixFile: Sendable {
     /// Makes bytes and size durable.
     public func syncData() throws(FileError) {
         guard fdatasync(self.descriptor) == 0 else { throw FileError("fdatasync", path: self.path) }
-    }
-
-    /// Starts writing dirty pages out without waiting, so that a later `syncData` has less to do.
-    public func startWriteback(from offset: Int64, count: Int64) {
-        _ = sync_file_range(self.descriptor, off_t(offset), off_t(count), UInt32(SYNC_FILE_RANGE_WRITE))
     }
 }
 

@@ -78,7 +78,8 @@ import Testing
                 #expect(try await peer.nextFrame() == nil)
             }
         } client: { client in
-            let options = CallOptions(timeout: .milliseconds(20))
+            await client.until { !$0.isEmpty }
+            let options = CallOptions(timeout: .milliseconds(100))
             let error = await failure { try await client.echo(self.message, options: options) }
             #expect(error?.code == .deadlineExceeded)
             #expect(error?.notSent == false)

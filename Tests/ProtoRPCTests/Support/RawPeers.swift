@@ -114,7 +114,18 @@ func withRawServer<Result>(
             channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
         }
     return try await listener.executeThenClose { inbound in
-        try await body(RawListener(port: listener.channel.localAddress?.port ?? 0, inbound.makeAsyncIterator()))
+        let port = listener.channel.localAddress?.port ?? 0
+        let rawListener = RawListener(port: port, inbound.makeAsyncIterator())
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await body(rawListener))
+        } catch {
+            result = .failure(error)
+        }
+        // Connections that the test did not serve have to be closed as well: the library traps on forgotten ones.
+        listener.channel.close(promise: nil)
+        while try await rawListener.accept({ _ in }) != nil {}
+        return try result.get()
     }
 }
 

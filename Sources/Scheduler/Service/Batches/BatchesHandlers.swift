@@ -1,3 +1,4 @@
+import NIOCore
 import ProtoMessages
 import ProtoRPC
 import SchedulerCore

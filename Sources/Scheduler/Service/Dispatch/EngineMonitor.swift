@@ -16,7 +16,7 @@ struct EngineMonitor: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 var alarms: [Int: AsyncStream<Void>.Continuation] = [:]
                 for engine in self.engines {

@@ -1,3 +1,4 @@
+import NIOCore
 import NIOPosix
 import ProtoMessages
 import ProtoRPC
@@ -78,7 +79,7 @@ extension FilesHandlers {
         let staged = try await self.upload(request.uploadID, tenant).write(
             request.data,
             at: request.offset,
-            crc: request.crc32C,
+            crc: request.crc32c,
             now: self.time.unixSeconds
         )
         return WriteChunkResponse(stagedBytes: staged)

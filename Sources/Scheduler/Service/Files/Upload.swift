@@ -46,7 +46,7 @@ actor Upload {
         let (end, overflow) = offset.addingReportingOverflow(UInt64(data.readableBytes))
         let limit = UInt64((self.declaredPurpose ?? .userData).maximumBytes)
         guard !overflow, end <= limit else { throw RPCErrors.fileTooLarge(limit: Int64(limit)) }
-        guard CRC32C.checksum(of: data) == crc else {
+        guard data.withUnsafeReadableBytes(CRC32C.checksum) == crc else {
             throw RPCErrors.make(.invalidArgument, "the chunk's checksum does not fit: send it again", reason: "checksum_mismatch")
         }
         try await self.turn(for: offset)

@@ -22,7 +22,7 @@ final class UploadRegistry: Service {
     }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: Self.sweepInterval)) != nil {
                 await self.dropIdle()
             }

@@ -1,4 +1,6 @@
+import CurlHTTP
 import Logging
+import NIOPosix
 import SchedulerCore
 import SchedulerStores
 

@@ -155,7 +155,7 @@ final class JobCommitter: Sendable {
     private func append(_ bytes: [UInt8]) -> Bool {
         while !self.stopped.load(ordering: .relaxed) {
             do throws(FileError) {
-                try bytes.withUnsafeBytes { (bytes) throws(FileError) in try self.log.append(bytes) }
+                try self.log.append(bytes)
                 self.trouble.withLock { $0 = nil }
                 return true
             } catch {

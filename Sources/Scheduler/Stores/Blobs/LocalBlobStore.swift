@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Blobs as files: `blobs/<two last digits>/<key>`, staged in `staging/`.
 ///
 /// A commit is write, sync, rename, sync of the directory: after a crash a key has all its bytes or does not exist.
@@ -37,8 +35,6 @@ public struct LocalBlobStore: BlobStore {
 }
 
 private final class LocalStagedBlob: StagedBlob {
-    private static let writebackBytes: Int64 = 8 << 20
-
     private let file: PosixFile
     private let pathOf: @Sendable (String) -> String
 
@@ -49,12 +45,6 @@ private final class LocalStagedBlob: StagedBlob {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
         try self.file.write(bytes, at: offset)
-        let end = offset + Int64(bytes.count)
-        let window = Self.writebackBytes
-        // The disk works while the rest arrives; the final sync would otherwise wait for all of it.
-        if offset / window != end / window {
-            self.file.startWriteback(from: offset / window * window, count: window)
-        }
     }
 
     func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8] {

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 /// Records in one SQLite file: no service to start.
@@ -108,7 +109,7 @@ public final class SQLiteMetadataStore: MetadataStore {
                     RememberedAnswer(
                         scope: row["scope"],
                         key: row["key"],
-                        requestHash: Array(row["request_hash"] as [UInt8]),
+                        requestHash: [UInt8](row["request_hash"] as Data),
                         answer: row["answer"],
                         createdAt: row["created_at"]
                     )
@@ -152,7 +153,7 @@ extension SQLiteMetadataStore {
             try database.execute(
                 sql: "INSERT INTO record (kind, id, tenant, label, version, payload) VALUES (?, ?, ?, ?, 1, ?)",
                 arguments: [
-                    record.key.kind.rawValue, record.key.id, record.tenant, record.label, record.payload.data,
+                    record.key.kind.rawValue, record.key.id, record.tenant, record.label, Data(record.payload),
                 ]
             )
         case .update(let record):
@@ -162,7 +163,7 @@ extension SQLiteMetadataStore {
                     WHERE kind = ? AND id = ? AND version = ?
                     """,
                 arguments: [
-                    record.label, record.payload.data, record.key.kind.rawValue, record.key.id, record.version,
+                    record.label, Data(record.payload), record.key.kind.rawValue, record.key.id, record.version,
                 ]
             )
         case .delete(let key):
@@ -181,7 +182,7 @@ extension SQLiteMetadataStore {
                 INSERT OR REPLACE INTO remembered_answer (scope, key, request_hash, answer, created_at)
                 VALUES (?, ?, ?, ?, ?)
                 """,
-            arguments: [answer.scope, answer.key, answer.requestHash.data, answer.answer, answer.createdAt]
+            arguments: [answer.scope, answer.key, Data(answer.requestHash), answer.answer, answer.createdAt]
         )
     }
 
@@ -203,7 +204,7 @@ extension StoredRecord {
             tenant: row["tenant"],
             label: row["label"],
             version: row["version"],
-            payload: Array(row["payload"] as [UInt8])
+            payload: [UInt8](row["payload"] as Data)
         )
     }
 }

@@ -45,6 +45,11 @@ private struct Envelope<Object: StoredObject>: Codable {
     var object: Object
 }
 
+/// The part of an envelope that every format has.
+private struct Format: Decodable {
+    var format: Int
+}
+
 /// The version of the objects' JSON that this code reads and writes.
 private let objectFormat = 1
 
@@ -65,7 +70,6 @@ extension StoredRecord {
 
     /// Decodes the object.
     public func decoded<Object: StoredObject>(_: Object.Type) throws(StoreError) -> Versioned<Object> {
-        struct Format: Decodable { var format: Int }
         let data = Data(self.payload)
         guard let format = try? JSONDecoder().decode(Format.self, from: data).format else {
             throw .unreadable("\(self.key.id) is not a record")

@@ -22,7 +22,7 @@ public final class ResultLog: @unchecked Sendable {
         try FileNames.remove(path)
         let file = try PosixFile(path, .create)
         let header = SegmentHeader(epoch: epoch).encoded
-        try header.withUnsafeBytes { (bytes) throws(FileError) in try file.write(bytes, at: 0) }
+        try file.write(header, at: 0)
         try file.syncData()
         try FileNames.syncDirectory(of: path)
         self.segments = segments + [file]
@@ -36,7 +36,7 @@ public final class ResultLog: @unchecked Sendable {
     /// Appends encoded records and makes them durable: the commit point of their lines.
     ///
     /// After an error the log is as it was: what was written in part is overwritten by the next append.
-    public func append(_ records: UnsafeRawBufferPointer) throws(FileError) {
+    public func append(_ records: [UInt8]) throws(FileError) {
         guard let file = self.segments.last else { return }
         try file.write(records, at: self.end)
         try file.syncData()

@@ -43,11 +43,10 @@ public struct ResultLogRecovery: Sendable {
         let size = try file.size()
         let end = min(limit ?? size, size)
         guard end >= Int64(SegmentHeader.bytes) else { return 0 }
-        do throws(SegmentHeader.Problem) {
-            let bytes = (try? file.read(count: SegmentHeader.bytes, at: 0)) ?? []
-            _ = try bytes.withUnsafeBytes { (bytes) throws(SegmentHeader.Problem) in try SegmentHeader(bytes) }
-        } catch {
-            throw StoreError.unreadable("\(file.path): \(error)")
+        do {
+            try file.read(count: SegmentHeader.bytes, at: 0).withUnsafeBytes { _ = try SegmentHeader($0) }
+        } catch let problem as SegmentHeader.Problem {
+            throw StoreError.unreadable("\(file.path): \(problem)")
         }
         let good = try self.readRecords(file, from: Int64(SegmentHeader.bytes), to: end, index)
         self.segments.append(SegmentReference(epoch: epoch, bytes: good))

@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let commonSettings: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let deque = product(name: "DequeModule", package: "swift-collections")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+extension Target {
+    static func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: commonSettings)
+    }
+
+    static func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: commonSettings)
+    }
+
+    static func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+        .testTarget(
+            name: name,
+            dependencies: dependencies,
+            path: "Tests/\(name)",
+            exclude: exclude,
+            swiftSettings: commonSettings
+        )
+    }
+}
+
+let package = Package(
+    name: "backfill",
+    products: [
+        .executable(name: "backfill-scheduler", targets: ["backfill-scheduler"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // One tiny target per C library.
+        .systemLibrary(name: "CProtobufC", path: "Sources/System/CProtobufC", pkgConfig: "libprotobuf-c"),
+        .systemLibrary(name: "CCurl", path: "Sources/System/CCurl", pkgConfig: "libcurl"),
+        .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "openssl"),
+
+        // What several programs share.
+        .module("Checksum", "Common/Checksum", []),
+        .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
+        .module("Settings", "Common/Settings", [.logging, .yams]),
+
+        // The wire: generated C, Swift values over it, frames, calls.
+        .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
+        .module("ProtoMessages", "Proto/Messages", ["ProtoGenerated", .nioCore]),
+        .module("ProtoFraming", "Proto/Framing", [.nioCore]),
+        .module(
+            "ProtoRPC",
+            "Proto/RPC",
+            ["ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .logging, .lifecycle]
+        ),
+
+        // The scheduler, from its pure core outwards.
+        .module("SchedulerCore", "Scheduler/Core", ["Checksum", .deque]),
+        .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", .grdb]),
+        .module("SchedulerEngines", "Scheduler/Engines", ["SchedulerCore", "CurlHTTP"]),
+        .module("SchedulerDrivers", "Scheduler/Drivers", ["SchedulerEngines"]),
+        .module(
+            "SchedulerService",
+            "Scheduler/Service",
+            [
+                "SchedulerCore", "SchedulerStores", "SchedulerEngines", "SchedulerDrivers", "ProtoRPC", "ProtoMessages",
+                "Checksum", "CurlHTTP", "COpenSSL", "Settings", .nioCore, .nioPosix, .logging, .lifecycle,
+            ]
+        ),
+        .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
+    ]
+)

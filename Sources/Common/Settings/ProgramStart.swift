@@ -1,0 +1,65 @@
+import Foundation
+public import Logging
+
+/// What every program does when it starts.
+public enum ProgramStart {
+    /// Setting of the least important messages that are logged.
+    public static let logLevel = SettingKey<Logger.Level>.value(
+        "log-level",
+        "LEVEL",
+        "least important messages that are logged: trace, debug, info, notice, warning, error or critical",
+        default: "notice"
+    ) { (text) throws(SettingProblem) in
+        guard let level = Logger.Level(rawValue: text) else {
+            throw SettingProblem("give trace, debug, info, notice, warning, error or critical")
+        }
+        return level
+    }
+
+    /// Reads the settings of this process; prints and exits when that is all it was asked for, or when it cannot.
+    public static func settings(_ schema: SettingsSchema) -> SettingsValues {
+        do throws(SettingsError) {
+            return try schema.read(
+                arguments: Array(CommandLine.arguments.dropFirst()),
+                environment: ProcessInfo.processInfo.environment,
+                readFile: Self.readFile
+            )
+        } catch {
+            self.end(error, program: schema.program)
+        }
+    }
+
+    /// Prints why the program does not go on, and exits.
+    public static func end(_ error: SettingsError, program: String) -> Never {
+        switch error {
+        case .answered(let text):
+            print(text, terminator: "")
+            exit(EXIT_SUCCESS)
+        case .refused(let text):
+            FileHandle.standardError.write(Data("\(program): \(text)\n".utf8))
+            exit(2)
+        }
+    }
+
+    /// A logger that writes to standard error.
+    public static func logger(_ program: String, _ settings: SettingsValues) -> Logger {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: program)
+        logger.logLevel = settings[Self.logLevel] ?? .notice
+        return logger
+    }
+
+    /// Prints `listening HOST:PORT`, the first line on standard output, for whoever started the program.
+    public static func announceListening(_ address: ListenAddress) {
+        FileHandle.standardOutput.write(Data("listening \(address)\n".utf8))
+    }
+
+    private static func readFile(_ path: String) throws(SettingsError) -> String {
+        guard let handle = FileHandle(forReadingAtPath: path) else { throw .refused("cannot open \(path)") }
+        let limit = SettingsSchema.maximumFileBytes
+        guard let data = try? handle.read(upToCount: limit + 1) else { return "" }
+        guard data.count <= limit else { throw .refused("\(path) is larger than \(limit) bytes") }
+        guard let text = String(data: data, encoding: .utf8) else { throw .refused("\(path) is not UTF-8") }
+        return text
+    }
+}

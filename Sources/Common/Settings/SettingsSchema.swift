@@ -1,0 +1,72 @@
+/// All settings of a program.
+public struct SettingsSchema: Sendable {
+    /// The program's name.
+    public let program: String
+    /// One line that says what it does.
+    public let summary: String
+    let version: String
+    let settings: [AnySetting]
+
+    /// Names a program's settings. `--config`, `--help` and `--version` are every program's.
+    public init(program: String, summary: String, version: String, settings: [AnySetting]) {
+        self.program = program
+        self.summary = summary
+        self.version = version
+        self.settings = settings
+    }
+
+    /// Variables of the environment that some program of Backfill knows. All share one environment, so a program
+    /// refuses only what none of them knows.
+    static let environmentOfAllPrograms: Set<String> = [
+        "BACKFILL_LISTEN", "BACKFILL_DATA", "BACKFILL_ENGINE", "BACKFILL_ENGINE_CONCURRENCY", "BACKFILL_CONFIG",
+        "BACKFILL_LOG_LEVEL", "BACKFILL_SCHEDULER", "BACKFILL_GATEWAY", "BACKFILL_API_KEY",
+        "BACKFILL_ALLOW_NON_LOOPBACK",
+    ]
+
+    func setting(_ name: String) -> AnySetting? {
+        self.settings.first { $0.name == name }
+    }
+
+    /// What `--help` prints.
+    public var helpText: String {
+        let rows = self.settings.map { ("--\($0.name) \($0.placeholder)", Self.explained($0)) } + [
+            ("--config FILE", "YAML file with any of these settings"),
+            ("--version", "print the version"),
+            ("--help", "print this"),
+        ]
+        let width = rows.map(\.0.count).max() ?? 0
+        let lines = rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
+        return """
+            \(self.program): \(self.summary)
+
+            \(lines.joined(separator: "\n"))
+
+            A flag wins over the environment (BACKFILL_ENGINE_CONCURRENCY for --engine-concurrency), that over FILE,
+            that over the default.
+
+            """
+    }
+
+    /// The settings as a table for the documentation.
+    public var markdownTable: String {
+        let rows = self.settings.map { setting in
+            let value = setting.defaultText.map { $0.isEmpty ? "" : "`\($0)`" } ?? "required"
+            let name = setting.name.replacing("-", with: "_")
+            return "| `--\(setting.name)` | `\(setting.environmentName)` | `\(name)` | \(value) | \(setting.help) |"
+        }
+        return """
+            | flag | environment | file | default | what |
+            |---|---|---|---|---|
+            \(rows.joined(separator: "\n"))
+
+            """
+    }
+
+    private static func explained(_ setting: AnySetting) -> String {
+        switch setting.defaultText {
+        case nil: setting.help + " (required)"
+        case "", "false": setting.help + (setting.isList ? " (may be repeated)" : "")
+        case .some(let text): setting.help + " (default \(text))"
+        }
+    }
+}

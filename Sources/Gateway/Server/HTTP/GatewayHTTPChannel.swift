@@ -1,0 +1,40 @@
+import Hummingbird
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// Hummingbird's HTTP/1 channel with this gateway's own handling of refusals, 100 Continue and time limits.
+struct GatewayHTTPChannel: ServerChildChannel {
+    typealias Value = HTTP1Channel.Value
+
+    private let http1: HTTP1Channel
+    private let limits: HTTPLimits
+    private let accessLog: AccessLog
+
+    init(responder: @escaping HTTPChannelHandler.Responder, limits: HTTPLimits, accessLog: AccessLog) {
+        let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: limits.maximumHeaderFieldBytes,
+            maxHeaderListSize: limits.maximumHeaderBytes,
+            maxHeaderFieldCount: limits.maximumHeaderFields
+        )
+        self.http1 = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: decoder))
+        self.limits = limits
+        self.accessLog = accessLog
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(
+                HTTPConnectionHandler(limits: self.limits, accessLog: self.accessLog),
+                position: .after(parser)
+            )
+            return value
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await self.http1.handle(value: value, logger: logger)
+    }
+}

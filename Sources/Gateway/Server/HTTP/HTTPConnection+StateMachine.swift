@@ -1,0 +1,274 @@
+import GatewayAPI
+import NIOCore
+import NIOHTTP1
+
+/// What one HTTP/1 connection does beyond parsing: refusals, 100 Continue, when to close, how long to wait.
+///
+/// Requests are handed on in order and answered in order by whoever is behind; this counts them.
+struct HTTPConnectionStateMachine {
+    /// What to do with a request's head.
+    enum HeadAction: Equatable {
+        /// Hand it on.
+        case forward
+        /// Write `100 Continue`, then hand it on.
+        case forwardAndContinue
+        /// Write the error and end the connection.
+        case refuse(APIError)
+        /// Nothing: the connection is ending.
+        case drop
+    }
+
+    /// What to do when the last bytes of an answer are written.
+    enum AnswerEndAction: Equatable {
+        case none
+        /// The next request waits for it.
+        case sendContinue
+        /// The next request was refused while this one was under way.
+        case refuse(APIError)
+        /// Close, after reading on for a while when the client is still sending.
+        case close(linger: Bool)
+    }
+
+    /// What to do when the connection is checked.
+    enum TickAction: Equatable {
+        case none
+        case close
+    }
+
+    private let limits: HTTPLimits
+    /// Requests handed on whose answers have not ended.
+    private var unanswered = 0
+    /// Whether the body of the newest request is still coming.
+    private var isReadingBody = false
+    /// No further request is taken.
+    private var isLast = false
+    private var refusal: APIError?
+    private var owesContinue = false
+    private var closesAfterAnswer = false
+    private var lingeringSince: NIODeadline?
+    private var lingeredBytes = 0
+    private var lastInput: NIODeadline
+    private var blockedSince: NIODeadline?
+
+    init(limits: HTTPLimits, now: NIODeadline) {
+        self.limits = limits
+        self.lastInput = now
+    }
+
+    // MARK: Input
+
+    mutating func received(head: HTTPRequestHead, now: NIODeadline) -> HeadAction {
+        self.lastInput = now
+        guard !self.isLast else { return .drop }
+        if let error = Self.refusal(of: head) {
+            return self.refuse(error)
+        }
+        self.isReadingBody = true
+        self.unanswered += 1
+        // Upgrades are not offered; what follows such a request is not read.
+        self.isLast = !head.isKeepAlive || head.version < .http1_1 || head.headers.contains(name: "upgrade")
+        guard head.expectsContinue else { return .forward }
+        guard self.unanswered == 1 else {
+            self.owesContinue = true
+            return .forward
+        }
+        return .forwardAndContinue
+    }
+
+    /// Whether a piece of a body is handed on.
+    mutating func receivedBody(bytes: Int, now: NIODeadline) -> Bool {
+        self.lastInput = now
+        let isWanted = self.isReadingBody && self.unanswered > 0
+        if !isWanted { self.lingeredBytes += bytes }
+        return isWanted
+    }
+
+    /// Whether a body's end is handed on.
+    mutating func receivedEnd(now: NIODeadline) -> Bool {
+        self.lastInput = now
+        let isWanted = self.isReadingBody && self.unanswered > 0
+        self.isReadingBody = false
+        return isWanted
+    }
+
+    /// The parser gave up. Nil: the failure is inside a body and is for its reader, who gets it now.
+    mutating func failed(_ error: APIError) -> HeadAction? {
+        guard !self.isLast || self.isReadingBody else { return .drop }
+        if self.isReadingBody {
+            self.isLast = true
+            return self.unanswered > 0 ? nil : .drop
+        }
+        return self.refuse(error)
+    }
+
+    private mutating func refuse(_ error: APIError) -> HeadAction {
+        self.isLast = true
+        guard self.unanswered == 0 else {
+            self.refusal = error
+            return .drop
+        }
+        return .refuse(error)
+    }
+
+    // MARK: Output
+
+    /// Whether the answer whose head is being written is the connection's last one.
+    mutating func answers() -> Bool {
+        let isNewest = self.unanswered == 1
+        self.closesAfterAnswer = isNewest && self.refusal == nil && (self.isLast || self.isReadingBody)
+        if self.closesAfterAnswer { self.isLast = true }
+        return self.closesAfterAnswer
+    }
+
+    mutating func answerEnded(now: NIODeadline) -> AnswerEndAction {
+        self.unanswered = max(0, self.unanswered - 1)
+        self.lastInput = now
+        if self.closesAfterAnswer {
+            self.owesContinue = false
+            return .close(linger: self.isReadingBody)
+        }
+        if self.unanswered == 0, let refusal = self.refusal.take() { return .refuse(refusal) }
+        if self.unanswered == 1, self.owesContinue {
+            self.owesContinue = false
+            return .sendContinue
+        }
+        return .none
+    }
+
+    /// The last answer is on its way and the client may still be sending.
+    mutating func lingers(now: NIODeadline) {
+        self.isLast = true
+        self.lingeringSince = now
+    }
+
+    /// The server is stopping. Whether the connection closes now.
+    mutating func quiesces() -> Bool {
+        self.isLast = true
+        return self.unanswered == 0 && self.lingeringSince == nil
+    }
+
+    mutating func writability(_ isWritable: Bool, now: NIODeadline) {
+        self.blockedSince = isWritable ? nil : (self.blockedSince ?? now)
+    }
+
+    // MARK: Time
+
+    /// Looks whether a limit is crossed.
+    ///
+    /// - Parameter isReading: whether this side waits for bytes, rather than the client for it.
+    mutating func tick(now: NIODeadline, isReading: Bool) -> TickAction {
+        if let since = self.lingeringSince {
+            let isOver = now - since >= self.limits.lingerTimeout || self.lingeredBytes > self.limits.maximumLingerBytes
+            return isOver ? .close : .none
+        }
+        if let since = self.blockedSince {
+            return now - since >= self.limits.writeTimeout ? .close : .none
+        }
+        if self.isReadingBody {
+            guard isReading else {
+                self.lastInput = now
+                return .none
+            }
+            return now - self.lastInput >= self.limits.bodyTimeout ? .close : .none
+        }
+        guard self.unanswered == 0 else { return .none }
+        return now - self.lastInput >= self.limits.headTimeout ? .close : .none
+    }
+}
+
+extension HTTPConnectionStateMachine {
+    /// Why a request is answered without looking at its body; nil when it is not.
+    ///
+    /// What the head alone tells is judged here only when a body would follow; without one the connection can go on
+    /// after the answer.
+    private static func refusal(of head: HTTPRequestHead) -> APIError? {
+        if let error = Self.protocolError(of: head) { return error }
+        guard head.hasBody else { return nil }
+        do throws(APIError) {
+            _ = try RequestHead(head).admit()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// What is wrong with the head as HTTP (RFC 9112; T-36).
+    private static func protocolError(of head: HTTPRequestHead) -> APIError? {
+        let hosts = head.headers["host"].count
+        if hosts > 1 || hosts == 0 && head.version >= .http1_1 {
+            return .malformedRequest("it needs one Host header field")
+        }
+        let codings = head.headers["transfer-encoding"]
+        if !codings.isEmpty {
+            if head.headers.contains(name: "content-length") || head.version < .http1_1 {
+                return .malformedRequest("the length of its body is ambiguous")
+            }
+            guard codings.count == 1, codings[0].lowercased() == "chunked" else {
+                return APIError(
+                    status: 501,
+                    message: "Only the transfer encoding 'chunked' is supported.",
+                    type: "invalid_request_error",
+                    code: "unsupported_transfer_encoding"
+                )
+            }
+        }
+        let expectations = head.headers["expect"]
+        guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
+            return APIError(
+                status: 417,
+                message: "Only the expectation '100-continue' is supported.",
+                code: "expectation_failed"
+            )
+        }
+        return nil
+    }
+}
+
+extension HTTPRequestHead {
+    fileprivate var expectsContinue: Bool {
+        self.version >= .http1_1 && self.hasBody && self.headers.contains(name: "expect")
+    }
+
+    fileprivate var hasBody: Bool {
+        self.headers.contains(name: "transfer-encoding")
+            || self.headers["content-length"].contains { $0 != "0" }
+    }
+}
+
+extension RequestHead {
+    init(_ head: HTTPRequestHead) {
+        self.init(
+            method: head.method.rawValue,
+            target: head.uri,
+            contentLength: head.headers.first(name: "content-length").flatMap(UInt64.init),
+            contentType: head.headers.first(name: "content-type") ?? ""
+        )
+    }
+}
+
+extension APIError {
+    /// 400: the request is not HTTP as it should be.
+    static func malformedRequest(_ what: String) -> APIError {
+        .invalidRequest("The HTTP request cannot be read: \(what).", code: "malformed_request")
+    }
+
+    /// The answer to a request that NIO's parser gave up on.
+    init(_ error: HTTPParserError) {
+        switch error {
+        case .headerOverflow:
+            self = APIError(
+                status: 431,
+                message: "The request's header fields are too large.",
+                code: "header_too_large"
+            )
+        case .invalidVersion:
+            self = APIError(
+                status: 505,
+                message: "Only HTTP/1.1 and HTTP/1.0 are supported.",
+                type: "invalid_request_error",
+                code: "unsupported_http_version"
+            )
+        default: self = .malformedRequest("its syntax is not valid")
+        }
+    }
+}

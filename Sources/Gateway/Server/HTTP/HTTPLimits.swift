@@ -1,0 +1,27 @@
+public import NIOCore
+
+/// Bounds on what a client may do with a connection.
+public struct HTTPLimits: Sendable, Hashable {
+    /// Connections at a time; more wait in the listen queue. Default 1,024.
+    public var maximumConnections = 1_024
+    /// Bytes of one header field. Default 16 KiB.
+    public var maximumHeaderFieldBytes = 16 << 10
+    /// Bytes of all header fields of a request. Default 64 KiB.
+    public var maximumHeaderBytes = 64 << 10
+    /// Header fields of a request. Default 100.
+    public var maximumHeaderFields = 100
+    /// Time for the next request's head to be complete. Default 60 s.
+    public var headTimeout = TimeAmount.seconds(60)
+    /// Longest pause between two pieces of a body while this side is ready to read. Default 60 s.
+    public var bodyTimeout = TimeAmount.seconds(60)
+    /// Longest time without room in the socket for an answer. Default 60 s.
+    public var writeTimeout = TimeAmount.seconds(60)
+    /// How long a body that nobody wants is still read after the answer, so that the client sees the answer and not a
+    /// reset connection. Default 5 s.
+    public var lingerTimeout = TimeAmount.seconds(5)
+    /// Bytes of such a body that are read. Default 64 MiB.
+    public var maximumLingerBytes = 64 << 20
+
+    /// The defaults.
+    public init() {}
+}

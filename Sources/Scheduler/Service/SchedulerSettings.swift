@@ -1,0 +1,52 @@
+import SchedulerEngines
+public import Settings
+
+/// The settings of `backfill-scheduler`.
+public enum SchedulerSettings {
+    static let listen = SettingKey<ListenAddress>.address(
+        "listen",
+        "where to serve RPC; port 0 picks a free one",
+        default: "127.0.0.1:7070"
+    )
+    static let data = SettingKey<String>.text("data", "DIR", "directory for records, files and results", default: nil)
+    static let engine = SettingKey<[EngineAddress]>.list(
+        "engine",
+        "[MODEL=]URL",
+        "an engine to send requests to; without MODEL it serves the models it lists itself"
+    ) { (text) throws(SettingProblem) in
+        guard let address = EngineAddress(parsing: text) else {
+            throw SettingProblem("'\(text)' is not [MODEL=]URL, such as http://127.0.0.1:8000")
+        }
+        return address
+    }
+    static let engineConcurrency = SettingKey<Int>.integer(
+        "engine-concurrency",
+        "most requests in flight at one engine",
+        default: 256,
+        in: 1...16_384
+    )
+
+    /// All of them.
+    public static let schema = SettingsSchema(
+        program: "backfill-scheduler",
+        summary: "runs batches on inference engines and keeps their state",
+        version: SchedulerApplication.version,
+        settings: [
+            SchedulerSettings.listen.erased, SchedulerSettings.data.erased, SchedulerSettings.engine.erased,
+            SchedulerSettings.engineConcurrency.erased, ProgramStart.logLevel.erased,
+        ]
+    )
+}
+
+extension SchedulerConfiguration {
+    /// Takes the settings that were read.
+    public init(_ values: SettingsValues) throws(SettingsError) {
+        self.init(dataDirectory: try values.required(SchedulerSettings.data))
+        self.listen = try values.required(SchedulerSettings.listen)
+        self.engines = values[SchedulerSettings.engine] ?? []
+        self.engineConcurrency = try values.required(SchedulerSettings.engineConcurrency)
+        guard self.listen.isLoopback else {
+            throw .refused("--listen \(self.listen): without TLS only loopback addresses are served")
+        }
+    }
+}
