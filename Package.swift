@@ -51,6 +51,7 @@ let package = Package(
     name: "backfill",
     products: [
         .executable(name: "backfill-scheduler", targets: ["backfill-scheduler"]),
+        .executable(name: "backfill-engine-simulator", targets: ["backfill-engine-simulator"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -72,6 +73,7 @@ let package = Package(
         // What several programs share.
         .module("Checksum", "Common/Checksum", []),
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
+        .module("JSONSpans", "Common/JSONSpans", []),
         .module("Settings", "Common/Settings", [.logging, .yams]),
 
         // The wire: generated C, Swift values over it, frames, calls.
@@ -85,9 +87,9 @@ let package = Package(
         ),
 
         // The scheduler, from its pure core outwards.
-        .module("SchedulerCore", "Scheduler/Core", ["Checksum", .deque]),
+        .module("SchedulerCore", "Scheduler/Core", ["Checksum", "JSONSpans", .deque]),
         .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", .grdb]),
-        .module("SchedulerEngines", "Scheduler/Engines", ["SchedulerCore", "CurlHTTP"]),
+        .module("SchedulerEngines", "Scheduler/Engines", ["SchedulerCore", "CurlHTTP", "JSONSpans"]),
         .module("SchedulerDrivers", "Scheduler/Drivers", ["SchedulerEngines"]),
         .module(
             "SchedulerService",
@@ -98,5 +100,17 @@ let package = Package(
             ]
         ),
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
+
+        // An engine without a model.
+        .module(
+            "EngineSimulator",
+            "EngineSimulator/Simulator",
+            ["JSONSpans", "Settings", .nioCore, .nioPosix, .nioHTTP1, .logging, .lifecycle]
+        ),
+        .program(
+            "backfill-engine-simulator",
+            "EngineSimulator/Main",
+            ["EngineSimulator", "Settings", .lifecycle, .signals]
+        ),
     ]
 )

@@ -1,3 +1,4 @@
+import JSONSpans
 import SchedulerCore
 
 /// Reads the answer of an engine's `/v1/models`.

@@ -43,3 +43,34 @@ struct SchedulerCalls: Sendable {
         )
     }
 }
+
+extension SchedulerCalls {
+    /// Calls in a row that may find no scheduler, spread over about ten seconds: the time of a restart.
+    private static let maximumAttempts = 8
+    private static let minimumPause = Duration.milliseconds(100)
+    private static let maximumPause = Duration.seconds(3)
+
+    /// Makes a call that does no harm when it is made twice, on the connection for file content, again and again while
+    /// the scheduler cannot be reached.
+    func persistently<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        endpoint: RPCClient.Endpoint? = nil
+    ) async throws(APIError) -> Response {
+        var pause = Self.minimumPause
+        for attempt in 1...Self.maximumAttempts {
+            do throws(RPCError) {
+                return try await self.reply(method, request, lane: .bulk, endpoint: endpoint).message
+            } catch {
+                guard error.code == .unavailable, attempt < Self.maximumAttempts else { throw APIError(error) }
+            }
+            do {
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1))
+            } catch {
+                break
+            }
+            pause = min(pause * 2, Self.maximumPause)
+        }
+        throw .unavailable("The service is stopping. Try again in a moment.", code: "service_unavailable")
+    }
+}

@@ -1,4 +1,3 @@
-import Checksum
 import GatewayAPI
 import Hummingbird
 import NIOCore
@@ -7,6 +6,9 @@ import ProtoRPC
 
 /// Streams the file of a form to the scheduler while the form comes in.
 struct FileUploader: Sendable {
+    /// Longest time for making the staged bytes a file.
+    private static let completionTimeout = Duration.seconds(120)
+
     let calls: SchedulerCalls
     let budget: TransferBudget
     let janitor: UploadJanitor
@@ -14,25 +16,91 @@ struct FileUploader: Sendable {
     /// Reads the form and stores its file; the upload is given up when anything fails.
     func upload(_ body: RequestBody, contentType: String) async throws -> File {
         var form = try FileFormStateMachine(contentType: contentType)
-        return try await self.budget.withTransfer {
-            var upload: ChunkedUpload?
-            do {
-                return try await self.store(body, form: &form, upload: &upload)
-            } catch {
-                upload?.abandon(to: self.janitor)
-                throw error
+        let slot = try self.budget.begin()
+        var upload: StagedUpload?
+        do {
+            return try await self.store(body, form: &form, slot: slot, upload: &upload)
+        } catch {
+            if let upload {
+                self.janitor.abandon(.init(uploadID: upload.id, endpoint: upload.endpoint, calls: self.calls))
             }
+            throw error
         }
     }
 
     private func store(
         _ body: RequestBody,
         form: inout FileFormStateMachine,
-        upload: inout ChunkedUpload?
+        slot: TransferSlot,
+        upload: inout StagedUpload?
     ) async throws -> File {
-        let writes = ChunkWrites()
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            fatalError()
+        let details = try await withThrowingTaskGroup(of: Void.self) { group in
+            var writer: ChunkWriter?
+            for try await bytes in body {
+                form.append(bytes)
+                while let action = try form.next() {
+                    switch action {
+                    case .beginFile(let purpose):
+                        let begun = try await self.begin(purpose: purpose)
+                        upload = begun
+                        writer = ChunkWriter(upload: begun, calls: self.calls, slot: slot)
+                    case .fileContent(let content): try await writer?.write(content, in: &group)
+                    case .endFile: try await writer?.flush(in: &group)
+                    }
+                }
+            }
+            let details = try form.finish()
+            try await group.waitForAll()
+            return details
+        }
+        guard let upload else { throw APIError.internalError }
+        return try await self.complete(upload, details)
+    }
+
+    private func begin(purpose: String?) async throws(APIError) -> StagedUpload {
+        do throws(RPCError) {
+            let reply = try await self.calls.reply(
+                FilesService.beginUpload,
+                BeginUploadRequest(purpose: purpose ?? "")
+            )
+            return StagedUpload(
+                id: reply.message.uploadID,
+                endpoint: reply.endpoint,
+                maximumChunkBytes: Int(reply.message.maximumChunkBytes)
+            )
+        } catch {
+            throw APIError(error)
         }
     }
+
+    private func complete(_ upload: StagedUpload, _ details: FileUpload) async throws(APIError) -> File {
+        let request = CompleteUploadRequest(
+            uploadID: upload.id,
+            filename: details.filename,
+            purpose: details.purpose,
+            bytes: details.bytes,
+            expiresAfterSeconds: details.expiresAfterSeconds
+        )
+        let reply: RPCReply<CompleteUploadResponse>
+        do throws(RPCError) {
+            reply = try await self.calls.reply(
+                FilesService.completeUpload,
+                request,
+                endpoint: upload.endpoint,
+                timeout: Self.completionTimeout
+            )
+        } catch {
+            throw APIError(error)
+        }
+        guard let file = reply.message.file else { throw .internalError }
+        return file
+    }
+}
+
+/// An upload that a scheduler has begun; it stays on that scheduler.
+struct StagedUpload: Sendable {
+    var id: String
+    var endpoint: RPCClient.Endpoint
+    /// Largest chunk that the scheduler takes; 0: it did not say.
+    var maximumChunkBytes: Int
 }

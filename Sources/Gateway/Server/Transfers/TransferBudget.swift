@@ -12,39 +12,53 @@ final class TransferBudget: Sendable {
     static let maximumChunkBytes = 256 << 10
     private static let minimumChunkBytes = 32 << 10
     /// Chunks in flight of one transfer.
-    private static let maximumWindow = 4
+    static let maximumWindow = 4
     /// Transfers at a time, each of which has room for the smallest chunk.
     static let maximumTransfers = maximumBytes / minimumChunkBytes
 
-    private let active = Mutex(0)
+    private let transfers = Mutex(0)
 
-    /// Bytes of a chunk and number of chunks that a transfer may have in flight now.
-    var share: (chunkBytes: Int, window: Int) {
-        let bytes = Self.maximumBytes / max(1, self.active.withLock { $0 })
-        let chunkBytes = min(max(bytes, Self.minimumChunkBytes), Self.maximumChunkBytes)
-        return (chunkBytes, min(max(bytes / chunkBytes, 1), Self.maximumWindow))
-    }
-
-    /// Runs a transfer.
+    /// Begins a transfer; it ends when its slot is released.
     ///
-    /// - Throws: 503 when there are too many, else what the body throws.
-    func withTransfer<Result>(
-        isolation: isolated (any Actor)? = #isolation,
-        _ body: () async throws -> Result
-    ) async throws -> Result {
-        try self.begin()
-        defer { self.active.withLock { $0 -= 1 } }
-        return try await body()
-    }
-
-    private func begin() throws(APIError) {
-        let hasRoom = self.active.withLock { active in
-            guard active < Self.maximumTransfers else { return false }
-            active += 1
+    /// - Throws: 503 when there are too many.
+    func begin() throws(APIError) -> TransferSlot {
+        let hasRoom = self.transfers.withLock { transfers in
+            guard transfers < Self.maximumTransfers else { return false }
+            transfers += 1
             return true
         }
         guard hasRoom else {
             throw .unavailable("Too many files are being transferred. Try again in a moment.", code: "slow_down")
         }
+        return TransferSlot(budget: self)
     }
+
+    fileprivate func end() {
+        self.transfers.withLock { $0 -= 1 }
+    }
+
+    fileprivate var share: (chunkBytes: Int, window: Int) {
+        let bytes = Self.maximumBytes / max(1, self.transfers.withLock { $0 })
+        let chunkBytes = min(max(bytes, Self.minimumChunkBytes), Self.maximumChunkBytes)
+        return (chunkBytes, min(max(bytes / chunkBytes, 1), Self.maximumWindow))
+    }
+}
+
+/// One transfer's part of the budget, for as long as this object lives.
+final class TransferSlot: Sendable {
+    private let budget: TransferBudget
+
+    fileprivate init(budget: TransferBudget) {
+        self.budget = budget
+    }
+
+    deinit {
+        self.budget.end()
+    }
+
+    /// Bytes of one chunk at the moment.
+    var chunkBytes: Int { self.budget.share.chunkBytes }
+
+    /// Chunks that may be in flight at the moment.
+    var window: Int { self.budget.share.window }
 }

@@ -1,3 +1,5 @@
+public import JSONSpans
+
 /// The body that an engine answered, made fit for one line of a file.
 public enum AnswerBody {
     /// Why a body cannot be kept.

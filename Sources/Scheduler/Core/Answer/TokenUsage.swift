@@ -1,3 +1,5 @@
+import JSONSpans
+
 /// Tokens of one answer or of many (A1-10).
 public struct TokenUsage: Sendable, Equatable, Codable {
     /// Tokens of the prompt.

@@ -1,3 +1,5 @@
+import JSONSpans
+
 /// The parts of one line of a batch input (A3-04), as spans in its bytes.
 ///
 /// Of the keys that matter none may stand twice, since parsers differ in which one counts.

@@ -1,3 +1,5 @@
+import JSONSpans
+
 /// The file-level pass over a batch input while its bytes stream in: checks every line and makes the plan.
 ///
 /// Memory is bounded by the longest line allowed and by one table entry a line. Pure: chunks in, plan bytes and

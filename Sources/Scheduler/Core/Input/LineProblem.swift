@@ -1,3 +1,5 @@
+import JSONSpans
+
 /// What is wrong with one line of a batch input (A3-02).
 public struct LineProblem: Error, Sendable, Equatable {
     /// Codes of the hosted service, and our own in its style.

@@ -1,3 +1,5 @@
+import JSONSpans
+
 /// Writes lines of output and error files (A5-01 to A5-05).
 ///
 /// Ids and bodies are copied as bytes: `customID` is the text between the quotes of the input line, the body is the

@@ -1,0 +1,70 @@
+import Hummingbird
+public import Logging
+import NIOCore
+import ProtoRPC
+public import ServiceLifecycle
+
+/// The gateway as one service: serves the REST API and passes requests to schedulers until shutdown.
+public struct GatewayApplication: Service {
+    /// The version that `--version` tells.
+    public static let version = "0.1.0"
+
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
+    private let onListening: @Sendable (_ host: String, _ port: Int) -> Void
+
+    /// Makes a gateway; `run()` starts it.
+    ///
+    /// - Parameters:
+    ///   - configuration: addresses and limits.
+    ///   - logger: gets a line a request at level info, never payloads.
+    ///   - onListening: called once it really serves, with the bound address. No scheduler need answer by then.
+    public init(
+        configuration: GatewayConfiguration,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ host: String, _ port: Int) -> Void
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until graceful shutdown or cancellation.
+    ///
+    /// On graceful shutdown it accepts no more connections and lets requests under way end within the drain timeout.
+    ///
+    /// - Throws: what binding the address throws.
+    public func run() async throws {
+        var clientConfiguration = RPCClientConfiguration(endpoints: self.configuration.schedulers)
+        clientConfiguration.drainTimeout = self.configuration.drainTimeout
+        let client = RPCClient(configuration: clientConfiguration, logger: self.logger)
+        let janitor = UploadJanitor(logger: self.logger)
+        // Stopped in reverse: each goes on until those that need it have ended.
+        let services: [any Service] = [client, janitor, self.server(client: client, janitor: janitor)]
+        var configuration = ServiceGroupConfiguration(services: services, logger: self.logger)
+        configuration.maximumGracefulShutdownDuration = self.configuration.drainTimeout
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    private func server(client: RPCClient, janitor: UploadJanitor) -> any Service {
+        let accessLog = AccessLog(logger: self.logger)
+        let limits = self.configuration.http
+        let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
+        let onListening = self.onListening
+        let handlers = GatewayHandlers(client: client, budget: TransferBudget(), janitor: janitor)
+        return Application(
+            responder: GatewayResponder(handlers: handlers, accessLog: accessLog),
+            server: HTTPServerBuilder { responder in
+                GatewayHTTPChannel(responder: responder, limits: limits, accessLog: accessLog)
+            },
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: .maximum(limits.maximumConnections, logger: self.logger)
+            ),
+            onServerRunning: { channel in
+                onListening(channel.localAddress?.ipAddress ?? host, channel.localAddress?.port ?? port)
+            },
+            logger: self.logger
+        )
+    }
+}

@@ -1,0 +1,65 @@
+import ProtoRPC
+public import Settings
+
+/// The settings of `backfill-gateway`.
+public enum GatewaySettings {
+    /// Most schedulers that may be named.
+    private static let maximumSchedulers = 64
+
+    static let listen = SettingKey<ListenAddress>.address(
+        "listen",
+        "where to serve the REST API; port 0 picks a free one",
+        default: "127.0.0.1:8080"
+    )
+    static let scheduler = SettingKey<[RPCClient.Endpoint]>.value(
+        "scheduler",
+        "HOST:PORT[,HOST:PORT...]",
+        "schedulers to pass requests to",
+        default: "127.0.0.1:7070"
+    ) { (text) throws(SettingProblem) in
+        var endpoints: [RPCClient.Endpoint] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let address = try ListenAddress(parsing: String(part))
+            guard address.port > 0 else { throw SettingProblem("'\(part)' has no port") }
+            endpoints.append(RPCClient.Endpoint(host: address.host, port: address.port))
+        }
+        guard Set(endpoints).count == endpoints.count else { throw SettingProblem("a scheduler is named twice") }
+        guard endpoints.count <= Self.maximumSchedulers else {
+            throw SettingProblem("name at most \(Self.maximumSchedulers) schedulers")
+        }
+        return endpoints
+    }
+    static let allowNonLoopback = SettingKey<Bool>.flag(
+        "allow-non-loopback",
+        "serve addresses that other machines reach, without keys and without TLS"
+    )
+
+    /// All of them.
+    public static let schema = SettingsSchema(
+        program: "backfill-gateway",
+        summary: "serves the OpenAI REST API for batches and files and passes requests to schedulers",
+        version: GatewayApplication.version,
+        settings: [
+            GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.allowNonLoopback.erased,
+            ProgramStart.logLevel.erased,
+        ]
+    )
+}
+
+extension GatewayConfiguration {
+    /// Takes the settings that were read.
+    ///
+    /// - Throws: `refused` for an address that others reach, unless that is asked for.
+    public init(_ values: SettingsValues) throws(SettingsError) {
+        self.init(
+            listen: try values.required(GatewaySettings.listen),
+            schedulers: try values.required(GatewaySettings.scheduler)
+        )
+        guard self.listen.isLoopback || values[GatewaySettings.allowNonLoopback] == true else {
+            throw .refused(
+                "--listen \(self.listen): without keys only loopback addresses are served; "
+                    + "give --allow-non-loopback to serve it all the same"
+            )
+        }
+    }
+}

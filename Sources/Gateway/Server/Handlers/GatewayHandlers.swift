@@ -1,0 +1,36 @@
+import GatewayAPI
+import Hummingbird
+import ProtoMessages
+import ProtoRPC
+
+/// Answers the routes.
+struct GatewayHandlers: Sendable {
+    let client: RPCClient
+    let budget: TransferBudget
+    let janitor: UploadJanitor
+
+    func answer(_ route: Route, head: RequestHead, request: Request, requestID: String) async throws -> Response {
+        let calls = SchedulerCalls(client: self.client, requestID: requestID)
+        switch route {
+        case .uploadFile:
+            let uploader = FileUploader(calls: calls, budget: self.budget, janitor: self.janitor)
+            return Response(json: JSON(try await uploader.upload(request.body, contentType: head.contentType)))
+        case .listFiles: return Response(json: try await calls.listFiles(ListFilesParameters(query: head.query)))
+        case .getFile(let id): return Response(json: try await calls.getFile(id))
+        case .deleteFile(let id): return Response(json: try await calls.deleteFile(id))
+        case .getFileContent(let id):
+            return try await FileDownloader(calls: calls, budget: self.budget).response(fileID: id)
+        case .createBatch:
+            let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
+            let body = try await request.body.collect(upTo: Route.createBatch.maximumBodyBytes)
+            return Response(json: try await calls.createBatch(CreateBatchBody.parse(body), idempotencyKey: key))
+        case .listBatches: return Response(json: try await calls.listBatches(ListBatchesParameters(query: head.query)))
+        case .getBatch(let id): return Response(json: try await calls.getBatch(id))
+        case .cancelBatch(let id): return Response(json: try await calls.cancelBatch(id))
+        case .listModels: return Response(json: .models(try await calls.models()))
+        case .getModel(let id): return Response(json: try await calls.getModel(id))
+        case .health: return Response(json: .object([("status", .string("ok"))]))
+        case .readiness: return Response(json: try await calls.readiness())
+        }
+    }
+}

@@ -1,0 +1,14 @@
+import HTTPTypes
+
+extension HTTPField.Name {
+    /// Names a request in answers and logs (A9-06).
+    static let requestID = Self.known("x-request-id")
+    /// Names an operation that must happen once (A2-10).
+    static let idempotencyKey = Self.known("idempotency-key")
+
+    /// A name that is a token, as all names above are.
+    private static func known(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no header name") }
+        return name
+    }
+}
