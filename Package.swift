@@ -16,6 +16,7 @@ extension Target.Dependency {
     static let deque = product(name: "DequeModule", package: "swift-collections")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -50,8 +51,12 @@ extension Target {
 let package = Package(
     name: "backfill",
     products: [
+        .executable(name: "backfill", targets: ["backfill"]),
         .executable(name: "backfill-scheduler", targets: ["backfill-scheduler"]),
+        .executable(name: "backfill-gateway", targets: ["backfill-gateway"]),
         .executable(name: "backfill-engine-simulator", targets: ["backfill-engine-simulator"]),
+        // What an internal service needs to speak to a scheduler.
+        .library(name: "BackfillClient", targets: ["ProtoMessages", "ProtoRPC"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -101,6 +106,19 @@ let package = Package(
         ),
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
 
+        // The gateway: REST as values, then the server.
+        .module("GatewayAPI", "Gateway/API", ["ProtoMessages", .nioCore]),
+        .module(
+            "GatewayServer",
+            "Gateway/Server",
+            [
+                "GatewayAPI", "ProtoMessages", "ProtoRPC", "Checksum", "Settings", .nioCore, .nioHTTP1, .hummingbird,
+                .hummingbirdCore,
+                .httpTypes, .logging, .lifecycle,
+            ]
+        ),
+        .program("backfill-gateway", "Gateway/Main", ["GatewayServer", "Settings", .lifecycle, .signals]),
+
         // An engine without a model.
         .module(
             "EngineSimulator",
@@ -112,5 +130,16 @@ let package = Package(
             "EngineSimulator/Main",
             ["EngineSimulator", "Settings", .lifecycle, .signals]
         ),
+
+        // The command line tool, which embeds all of the above.
+        .module(
+            "CommandLineTool",
+            "CLI/Commands",
+            [
+                "CurlHTTP", "EngineSimulator", "GatewayServer", "ProtoRPC", "SchedulerEngines", "SchedulerService",
+                "Settings", .argumentParser, .lifecycle, .logging, .signals,
+            ]
+        ),
+        .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
     ]
 )

@@ -1,8 +1,10 @@
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 import ProtoRPC
 public import ServiceLifecycle
+import Settings
 
 /// The gateway as one service: serves the REST API and passes requests to schedulers until shutdown.
 public struct GatewayApplication: Service {

@@ -108,7 +108,7 @@ import Testing
                     group.addTask { try await client.call(hold, message) }
                     #expect(await stage.next() == "began")
                     await lifecycle.triggerGracefulShutdown()
-                    await client.until { $0.isEmpty }
+                    await client.untilRefusing()
                     let error = await failure { try await client.echo() }
                     #expect(error?.code == .unavailable)
                     #expect(error?.notSent == true)

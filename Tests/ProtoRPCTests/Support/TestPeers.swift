@@ -109,9 +109,21 @@ extension RPCClient {
 
     /// Waits until a condition on the connected servers holds; the links tell of each change.
     func until(_ condition: @Sendable ([Endpoint]) -> Bool) async {
+        await self.untilChanged { condition(self.connectedEndpoints) }
+    }
+
+    /// Waits until the lane for control calls takes none.
+    func untilRefusing() async {
+        await self.untilChanged {
+            if case .fail = self.links.choose(lane: .control, endpoint: nil) { return true }
+            return false
+        }
+    }
+
+    private func untilChanged(_ condition: () -> Bool) async {
         while !Task.isCancelled {
             let change = self.links.changes
-            if condition(self.connectedEndpoints) { return }
+            if condition() { return }
             await self.links.waitForChange(since: change, timeout: .hours(1), on: self.configuration.eventLoopGroup.next())
         }
     }

@@ -66,7 +66,7 @@ struct HTTPConnectionStateMachine {
         self.isReadingBody = true
         self.unanswered += 1
         // Upgrades are not offered; what follows such a request is not read.
-        self.isLast = !head.isKeepAlive || head.version < .http1_1 || head.headers.contains(name: "upgrade")
+        self.isLast = !head.isKeepAlive || head.version.isBeforeHTTP11 || head.headers.contains(name: "upgrade")
         guard head.expectsContinue else { return .forward }
         guard self.unanswered == 1 else {
             self.owesContinue = true
@@ -195,12 +195,12 @@ extension HTTPConnectionStateMachine {
     /// What is wrong with the head as HTTP (RFC 9112; T-36).
     private static func protocolError(of head: HTTPRequestHead) -> APIError? {
         let hosts = head.headers["host"].count
-        if hosts > 1 || hosts == 0 && head.version >= .http1_1 {
+        if hosts > 1 || hosts == 0 && !head.version.isBeforeHTTP11 {
             return .malformedRequest("it needs one Host header field")
         }
         let codings = head.headers["transfer-encoding"]
         if !codings.isEmpty {
-            if head.headers.contains(name: "content-length") || head.version < .http1_1 {
+            if head.headers.contains(name: "content-length") || head.version.isBeforeHTTP11 {
                 return .malformedRequest("the length of its body is ambiguous")
             }
             guard codings.count == 1, codings[0].lowercased() == "chunked" else {
@@ -224,9 +224,13 @@ extension HTTPConnectionStateMachine {
     }
 }
 
+extension HTTPVersion {
+    fileprivate var isBeforeHTTP11: Bool { (self.major, self.minor) < (1, 1) }
+}
+
 extension HTTPRequestHead {
     fileprivate var expectsContinue: Bool {
-        self.version >= .http1_1 && self.hasBody && self.headers.contains(name: "expect")
+        !self.version.isBeforeHTTP11 && self.hasBody && self.headers.contains(name: "expect")
     }
 
     fileprivate var hasBody: Bool {

@@ -22,7 +22,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isReading = false
     /// Whether the last answer waits for room in the socket.
     private var isFlushingLastAnswer = false
-    private var tick: RepeatedTask?
+    private var tick: Scheduled<Void>?
 
     init(limits: HTTPLimits, accessLog: AccessLog) {
         self.accessLog = accessLog
@@ -30,12 +30,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        self.tick = context.eventLoop.assumeIsolated().scheduleRepeatedTask(
-            initialDelay: Self.tickInterval,
-            delay: Self.tickInterval
-        ) { _ in
+        self.scheduleTick(context)
+    }
+
+    private func scheduleTick(_ context: ChannelHandlerContext) {
+        self.tick = context.eventLoop.assumeIsolated().scheduleTask(in: Self.tickInterval) {
             if self.state.tick(now: .now(), isReading: self.isReading) == .close {
                 context.close(promise: nil)
+            } else {
+                self.scheduleTick(context)
             }
         }
     }

@@ -1,0 +1,61 @@
+# `make` lists what there is.
+
+SHELL := /bin/bash
+INPUT ?=
+OUTPUT ?=
+ENGINE ?=
+export INPUT OUTPUT ENGINE
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+.PHONY: deps
+deps: ## install the Debian packages that the project needs
+	@scripts/deps.sh
+
+.PHONY: run
+run: ## run INPUT (a sample) as a batch and write OUTPUT; ENGINE=http://host:port in place of the simulator
+	@scripts/run.sh
+
+.PHONY: serve
+serve: ## keep scheduler and gateway running in the foreground
+	@scripts/serve.sh
+
+.PHONY: build
+build: deps ## build the release products
+	swift build -c release
+
+.PHONY: test
+test: ## everything: lint, generated code, unit tests, end to end with the official SDK
+	@scripts/test.sh
+
+.PHONY: lint
+lint: ## check the formatting
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+
+.PHONY: format
+format: ## format all sources
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+
+.PHONY: protos
+protos: deps ## generate the C and Swift code of the .proto files
+	protos/plugin/generate.sh
+
+.PHONY: check-protos
+check-protos: deps ## check that the generated code is that of the .proto files
+	@scripts/check_protos.sh
+
+.PHONY: bench
+bench: ## measure against a bare libcurl loop (Benchmarks/)
+	@scripts/deps.sh bench
+	@Benchmarks/bench.sh
+
+.PHONY: bench-aibrix
+bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
+	@scripts/deps.sh bench
+	@Benchmarks/bench_aibrix.sh
+
+.PHONY: clean
+clean: ## remove what builds leave
+	rm -rf .build .venv out

@@ -1,0 +1,361 @@
+"""The stock OpenAI SDK against the real pair of services. Item ids name the points of the API contract."""
+
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import openai
+from openai import OpenAI
+
+from services import BIN, Services, wait_for
+
+MODEL = "simulated-model"
+TERMINAL = {"completed", "failed", "expired", "cancelled"}
+BATCH_KEYS = {
+    "id", "object", "endpoint", "model", "errors", "input_file_id", "completion_window", "status", "output_file_id",
+    "error_file_id", "created_at", "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at",
+    "expired_at", "cancelling_at", "cancelled_at", "request_counts", "usage", "metadata",
+}
+
+
+def request(custom_id, prompt="Hello", model=MODEL, url="/v1/chat/completions", **body):
+    body = {"model": model, "messages": [{"role": "user", "content": prompt}], **body}
+    return {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
+
+
+def jsonl(requests):
+    return "".join(json.dumps(r) + "\n" for r in requests).encode()
+
+
+class Case(unittest.TestCase):
+    engine_arguments = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.services = Services(engine=cls.engine_arguments)
+        cls.client = OpenAI(base_url=cls.services.url + "/v1", api_key="none", max_retries=0)
+
+    @classmethod
+    def tearDownClass(cls):
+        codes = cls.services.stop()
+        assert set(codes.values()) == {0}, f"exit codes after SIGTERM: {codes}"
+
+    def upload(self, content, name="input.jsonl"):
+        return self.client.files.create(file=(name, content), purpose="batch")
+
+    def create(self, file_id, **more):
+        return self.client.batches.create(**{
+            "input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h", **more
+        })
+
+    def wait(self, batch_id):
+        def ended():
+            batch = self.client.batches.retrieve(batch_id)
+            return batch if batch.status in TERMINAL else None
+
+        return wait_for(ended, f"the end of {batch_id}")
+
+    def run_batch(self, content, **more):
+        return self.wait(self.create(self.upload(content).id, **more).id)
+
+    def lines(self, file_id):
+        text = self.client.files.content(file_id).read().decode()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def raw(self, method, path, **options):
+        return self.client._client.request(method, self.services.url + path, **options)
+
+
+class Files(Case):
+    def test_A7_01_a_file_comes_back_byte_for_byte(self):
+        content = jsonl([request("ä-1", "Füße 🚀")]) + b"\r\n"
+        file = self.upload(content, "naïve name.jsonl")
+        self.assertRegex(file.id, r"^file-[0-9a-f]{32}$")
+        self.assertEqual((file.object, file.bytes, file.purpose, file.filename, file.status),
+                         ("file", len(content), "batch", "naïve name.jsonl", "processed"))
+        self.assertEqual(file.expires_at, file.created_at + 30 * 86_400)
+        self.assertEqual(self.client.files.content(file.id).read(), content)
+        self.assertEqual(self.client.files.retrieve(file.id).id, file.id)
+
+    def test_A7_02_the_fields_of_the_form_may_come_in_any_order(self):
+        boundary = "x7"
+        purpose = '--x7\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+        file = '--x7\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\n\r\n'
+        for order in (purpose + file, file + purpose):
+            answer = self.raw("POST", "/v1/files", content=(order + "--x7--\r\n").encode(),
+                              headers={"content-type": f"multipart/form-data; boundary={boundary}"})
+            self.assertEqual(answer.status_code, 200, answer.text)
+            self.assertEqual((answer.json()["bytes"], answer.json()["purpose"]), (3, "batch"))
+
+    def test_A7_13_a_form_without_a_file_is_refused(self):
+        answer = self.raw("POST", "/v1/files", content=b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\n'
+                          b"batch\r\n--x--\r\n", headers={"content-type": "multipart/form-data; boundary=x"})
+        self.assertEqual((answer.status_code, answer.json()["error"]["param"]), (400, "file"))
+
+    def test_A7_07_lists_page_by_id_in_both_orders(self):
+        ids = [self.upload(b"{}\n", f"page-{n}.jsonl").id for n in range(7)]
+        newest_first = [f.id for f in self.client.files.list(limit=3, purpose="batch")]
+        self.assertEqual([i for i in newest_first if i in ids], ids[::-1])
+        oldest_first = [f.id for f in self.client.files.list(limit=2, order="asc")]
+        self.assertEqual([i for i in oldest_first if i in ids], ids)
+        self.assertEqual(len(newest_first), len(set(newest_first)))
+
+    def test_A7_09_a_deleted_file_is_gone(self):
+        file = self.upload(b"{}\n")
+        deleted = self.client.files.delete(file.id)
+        self.assertEqual((deleted.id, deleted.object, deleted.deleted), (file.id, "file", True))
+        for call in (self.client.files.retrieve, self.client.files.content, self.client.files.delete):
+            with self.assertRaises(openai.NotFoundError):
+                call(file.id)
+
+    def test_large_upload_comes_back_whole(self):
+        content = jsonl(request(f"line-{n}", "x" * 900) for n in range(30_000))
+        file = self.upload(content)
+        self.assertEqual(self.client.files.content(file.id).read(), content)
+
+
+class Batches(Case):
+    def test_A5_every_line_has_one_answer_in_input_order(self):
+        requests = [request(f"id-{n}", f"prompt {n}", max_tokens=5) for n in range(500)]
+        created = self.create(self.upload(jsonl(requests)).id, metadata={"team": "red"})
+        self.assertEqual((created.object, created.status), ("batch", "validating"))
+        self.assertEqual(created.expires_at, created.created_at + 86_400)
+        batch = self.wait(created.id)
+        self.assertEqual(batch.status, "completed")
+        self.assertEqual((batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed),
+                         (500, 500, 0))
+        self.assertEqual((batch.metadata, batch.model, batch.error_file_id), ({"team": "red"}, MODEL, None))
+        self.assertEqual(set(self.raw("GET", f"/v1/batches/{batch.id}").json()), BATCH_KEYS)
+        lines = self.lines(batch.output_file_id)
+        self.assertEqual([line["custom_id"] for line in lines], [r["custom_id"] for r in requests])
+        for line, sent in zip(lines, requests):
+            self.assertRegex(line["id"], r"^batch_req_")
+            self.assertEqual((line["error"], line["response"]["status_code"]), (None, 200))
+            direct = self.client._client.post(f"http://{self.services.engine_address}/v1/chat/completions",
+                                              content=json.dumps(sent["body"])) if sent["custom_id"] == "id-7" else None
+            if direct is not None:
+                self.assertEqual(line["response"]["body"], direct.json())
+        self.assertEqual(batch.usage.total_tokens, sum(x["response"]["body"]["usage"]["total_tokens"] for x in lines))
+        self.assertEqual(self.client.files.retrieve(batch.output_file_id).purpose, "batch_output")
+
+    def test_A5_02_a_refused_line_keeps_the_answer_of_the_engine(self):
+        requests = [request("good"), request("bad", "[[fault:status;code=422]]")]
+        batch = self.run_batch(jsonl(requests))
+        self.assertEqual((batch.status, batch.request_counts.completed, batch.request_counts.failed), ("completed", 1, 1))
+        [line] = self.lines(batch.error_file_id)
+        self.assertEqual((line["custom_id"], line["error"], line["response"]["status_code"]), ("bad", None, 422))
+        self.assertEqual(line["response"]["body"]["error"]["code"], "simulated_fault")
+
+    def test_A1_13_a_batch_of_failed_lines_is_completed(self):
+        batch = self.run_batch(jsonl([request("a", "[[fault:status;code=400]]")]))
+        self.assertEqual((batch.status, batch.output_file_id), ("completed", None))
+        self.assertIsNotNone(batch.error_file_id)
+
+    def test_T13_what_is_not_json_becomes_an_error_line(self):
+        faults = ["garbage", "invalid_json", "empty", "invalid_utf8", "deep"]
+        batch = self.run_batch(jsonl(request(f, f"[[fault:{f}]]") for f in faults))
+        lines = self.lines(batch.error_file_id)
+        self.assertEqual([line["custom_id"] for line in lines], faults)
+        self.assertEqual({line["error"]["code"] for line in lines}, {"invalid_engine_answer"})
+
+    def test_T11_T15_passing_faults_are_tried_again(self):
+        batch = self.run_batch(jsonl([
+            request("500 once", "[[fault:status_then_ok;times=1]]"),
+            request("429 twice", "[[fault:status_then_ok;times=2;code=429]] b"),
+            request("503 once", "[[fault:status_then_ok;times=1;code=503]] c"),
+        ]))
+        self.assertEqual((batch.request_counts.completed, batch.request_counts.failed), (3, 0))
+
+    def test_answers_keep_their_bytes_but_for_line_ends(self):
+        batch = self.run_batch(jsonl([request("crlf", "[[fault:crlf_body]]")]))
+        self.assertEqual(len(self.client.files.content(batch.output_file_id).read().splitlines()), 1)
+
+    def test_A3_01_A3_02_a_bad_file_fails_the_batch_with_line_numbers(self):
+        bad = jsonl([request("a")]) + b"not json\n[1]\n\n" + jsonl([request("a"), request("c", url="/v1/embeddings")])
+        batch = self.run_batch(bad)
+        self.assertEqual(batch.status, "failed")
+        self.assertIsNotNone(batch.failed_at)
+        found = [(e.code, e.line) for e in batch.errors.data]
+        self.assertEqual(found, [("invalid_json_line", 2), ("not_an_object", 3), ("duplicate_custom_id", 5)])
+
+    def test_A3_04_a_line_for_another_endpoint_fails_the_batch(self):
+        batch = self.run_batch(jsonl([request("a"), request("b", url="/v1/embeddings")]))
+        self.assertEqual([(e.code, e.line) for e in batch.errors.data], [("url_mismatch", 2)])
+
+    def test_T34_an_unknown_model_fails_the_batch(self):
+        batch = self.run_batch(b"\n" + jsonl([request("a"), request("b", model="nobody")]))
+        self.assertEqual([(e.code, e.line) for e in batch.errors.data], [("model_not_found", 3)])
+
+    def test_A3_07_a_hundred_errors_and_how_many_more(self):
+        batch = self.run_batch(b"x\n" * 250)
+        self.assertEqual(len(batch.errors.data), 101)
+        self.assertIn("150", batch.errors.data[-1].message)
+
+    def test_A2_bad_creates_are_refused(self):
+        file = self.upload(jsonl([request("a")]))
+        for change, param in [({"endpoint": "/v1/nothing"}, "endpoint"), ({"completion_window": "soon"},
+                              "completion_window"), ({"metadata": {"k" * 65: "v"}}, "metadata")]:
+            with self.assertRaises(openai.BadRequestError) as caught:
+                self.create(file.id, **change)
+            self.assertEqual(caught.exception.param, param)
+        with self.assertRaises(openai.NotFoundError):
+            self.create("file-" + "0" * 32)
+
+    def test_A6_batches_are_listed_newest_first_over_pages(self):
+        file = self.upload(jsonl([request("a")]))
+        ids = [self.create(file.id).id for _ in range(5)]
+        listed = [b.id for b in self.client.batches.list(limit=2)]
+        self.assertEqual([i for i in listed if i in ids], ids[::-1])
+        self.assertEqual(len(listed), len(set(listed)))
+        page = self.raw("GET", "/v1/batches?limit=1").json()
+        self.assertEqual((page["object"], page["has_more"], page["first_id"]), ("list", True, page["last_id"]))
+        for query in ("limit=0", "limit=101", "limit=abc", "after=nonsense"):
+            self.assertEqual(self.raw("GET", f"/v1/batches?{query}").status_code, 400, query)
+
+    def test_A2_10_the_same_idempotency_key_gives_the_same_batch(self):
+        file = self.upload(jsonl([request("a")]))
+        headers = {"Idempotency-Key": "key-1"}
+        first, second = (self.create(file.id, extra_headers=headers) for _ in range(2))
+        self.assertEqual(first.id, second.id)
+        with self.assertRaises(openai.ConflictError):
+            self.create(file.id, metadata={"other": "body"}, extra_headers=headers)
+
+    def test_A4_03_a_batch_that_has_ended_cannot_be_cancelled(self):
+        batch = self.run_batch(jsonl([request("a")]))
+        with self.assertRaises(openai.BadRequestError):
+            self.client.batches.cancel(batch.id)
+
+    def test_A7_10_a_batch_keeps_the_bytes_of_a_deleted_input(self):
+        file = self.upload(jsonl(request(str(n)) for n in range(2_000)))
+        batch = self.create(file.id)
+        wait_for(lambda: self.client.batches.retrieve(batch.id).status != "validating", "validation")
+        self.client.files.delete(file.id)
+        self.assertEqual(self.wait(batch.id).request_counts.completed, 2_000)
+
+    def test_models_are_those_of_the_engine(self):
+        self.assertEqual([m.id for m in self.client.models.list()], [MODEL])
+
+    def test_A9_04_wrong_paths_and_methods_get_error_objects(self):
+        for method, path, status in [("GET", "/nowhere", 404), ("PUT", "/v1/files", 405), ("DELETE", "/v1/batches", 405)]:
+            answer = self.raw(method, path)
+            self.assertEqual(answer.status_code, status)
+            self.assertEqual(set(answer.json()["error"]), {"message", "type", "param", "code"})
+
+    def test_the_command_line_tool_submits_watches_and_fetches(self):
+        path = self.services.path
+        (path / "in.jsonl").write_bytes(jsonl([request("a"), request("b", "[[fault:status;code=400]]")]))
+        tool = lambda *a: subprocess.run([BIN / "backfill", *a, "--gateway", self.services.url], cwd=path,
+                                         capture_output=True, text=True)
+        batch = tool("submit", "in.jsonl").stdout.strip()
+        watched = tool("watch", batch)
+        self.assertEqual(watched.returncode, 1, watched)
+        self.assertIn("1 completed, 1 failed", watched.stdout)
+        self.assertEqual(tool("fetch", batch, "-o", "out.jsonl").returncode, 0)
+        self.assertEqual(json.loads((path / "out.jsonl").read_text())["custom_id"], "a")
+        self.assertEqual(json.loads((path / "out.errors.jsonl").read_text())["custom_id"], "b")
+        self.assertIn(batch, tool("list").stdout)
+
+
+class SlowEngine(Case):
+    engine_arguments = ("--time-to-first-token", "300ms", "--slots", "8")
+
+    def test_A4_02_a_cancelled_batch_keeps_what_is_done(self):
+        batch = self.create(self.upload(jsonl(request(str(n)) for n in range(500))).id)
+        wait_for(lambda: self.client.batches.retrieve(batch.id).request_counts.completed > 0, "the first answers")
+        cancelling = self.client.batches.cancel(batch.id)
+        self.assertEqual(cancelling.status, "cancelling")
+        self.assertIsNotNone(cancelling.cancelling_at)
+        ended = self.wait(batch.id)
+        self.assertEqual(ended.status, "cancelled")
+        done, left = self.lines(ended.output_file_id), self.lines(ended.error_file_id)
+        self.assertEqual(len(done), ended.request_counts.completed)
+        self.assertEqual(sorted(int(x["custom_id"]) for x in done + left), list(range(500)))
+        self.assertEqual({x["error"]["code"] for x in left}, {"batch_cancelled"})
+
+    def test_I14_a_small_batch_is_not_held_up_by_a_large_one(self):
+        large = self.create(self.upload(jsonl(request(f"l{n}") for n in range(2_000))).id)
+        small = self.create(self.upload(jsonl(request(f"s{n}") for n in range(5))).id)
+        self.assertEqual(self.wait(small.id).request_counts.completed, 5)
+        self.assertEqual(self.client.batches.retrieve(large.id).status, "in_progress")
+        self.client.batches.cancel(large.id)
+        self.wait(large.id)
+
+
+class Outages(unittest.TestCase):
+    def test_an_engine_that_is_down_is_waited_for_and_said_so(self):
+        services = Services()
+        self.addCleanup(services.stop)
+        engine = services.engine
+        engine.terminate()
+        client = OpenAI(base_url=services.url + "/v1", api_key="none")
+        file = client.files.create(file=("a.jsonl", jsonl([request("a"), request("b")])), purpose="batch")
+        batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+
+        def reason():
+            found = client.batches.retrieve(batch.id)
+            return (found.model_extra or {}).get("backfill", {}).get("waiting_reason")
+
+        self.assertIn(engine.address, wait_for(reason, "the reason"))
+        services.start("backfill-engine-simulator", "--listen", engine.address)
+        ended = wait_for(lambda: (b := client.batches.retrieve(batch.id)).status in TERMINAL and b, "the end")
+        self.assertEqual((ended.status, ended.request_counts.completed), ("completed", 2))
+
+    def test_I07_a_killed_scheduler_goes_on_with_the_unfinished_lines(self):
+        services = Services(engine=("--time-to-first-token", "50ms", "--slots", "32"), scheduler=("--engine-concurrency", 32))
+        self.addCleanup(services.stop)
+        client = OpenAI(base_url=services.url + "/v1", api_key="none")
+        lines = 1_500
+        file = client.files.create(file=("a.jsonl", jsonl(request(f"n{n}") for n in range(lines))), purpose="batch")
+        batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+        wait_for(lambda: client.batches.retrieve(batch.id).request_counts.completed > 200, "some answers")
+        services.scheduler.kill()
+        services.gateway.terminate()
+        services.start_pair()
+        client = OpenAI(base_url=services.url + "/v1", api_key="none")
+        ended = wait_for(lambda: (b := client.batches.retrieve(batch.id)).status in TERMINAL and b, "the end")
+        self.assertEqual((ended.status, ended.request_counts.completed), ("completed", lines))
+        output = client.files.content(ended.output_file_id).read().decode().splitlines()
+        self.assertEqual([json.loads(x)["custom_id"] for x in output], [f"n{n}" for n in range(lines)])
+        ran = len(services.witness.read_text().splitlines())
+        # What was at the engine or not yet committed at the kill runs again, and nothing else.
+        self.assertLessEqual(ran, lines + 2 * 32)
+
+    def test_readyz_tells_whether_a_scheduler_answers(self):
+        services = Services()
+        self.addCleanup(services.stop)
+        client = OpenAI(base_url=services.url + "/v1", api_key="none", max_retries=0)
+        get = lambda path: client._client.get(services.url + path).status_code
+        wait_for(lambda: get("/readyz") == 200, "readiness")
+        services.scheduler.terminate()
+        wait_for(lambda: get("/readyz") == 503, "unreadiness")
+        self.assertEqual(get("/healthz"), 200)
+        with self.assertRaises(openai.InternalServerError):
+            client.batches.list()
+
+
+class EmbeddedRun(unittest.TestCase):
+    def test_run_does_a_file_in_one_process(self):
+        import tempfile
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory)
+            (path / "in.jsonl").write_bytes(jsonl(request(str(n)) for n in range(50)))
+            run = subprocess.run([BIN / "backfill", "run", "-i", "in.jsonl", "-o", "out.jsonl"], cwd=path,
+                                 capture_output=True, text=True, timeout=120)
+            self.assertEqual(run.returncode, 0, run)
+            self.assertIn("simulator", run.stdout)
+            self.assertEqual(len((path / "out.jsonl").read_text().splitlines()), 50)
+
+    def test_unknown_flags_are_refused_with_a_suggestion(self):
+        run = subprocess.run([BIN / "backfill-scheduler", "--engin-concurrency", "3"], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("did you mean --engine-concurrency?", run.stderr)
+
+
+if __name__ == "__main__":
+    result = unittest.main(exit=False, verbosity=2).result
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)

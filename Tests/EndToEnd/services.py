@@ -1,0 +1,91 @@
+"""Starts the real programs for a test and stops them."""
+
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+BIN = pathlib.Path(os.environ["BACKFILL_BIN"])
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+
+class Program:
+    """One running program and the address it listens on."""
+
+    def __init__(self, name, *arguments, log):
+        self.name = name
+        self.process = subprocess.Popen(
+            [BIN / name, *map(str, arguments)], stdout=subprocess.PIPE, stderr=open(log, "ab")
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+        line = self.process.stdout.readline().decode() if ready else ""
+        match = re.fullmatch(r"listening (\S+)\n", line)
+        assert match, f"{name} did not say where it listens: {line!r}, log: {pathlib.Path(log).read_text()}"
+        self.address = match.group(1)
+
+    def terminate(self):
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
+
+class Services:
+    """A simulated engine, a scheduler and a gateway over a directory of their own."""
+
+    def __init__(self, *, engine=(), scheduler=(), engine_address=None):
+        self.directory = tempfile.TemporaryDirectory(prefix="backfill-")
+        self.path = pathlib.Path(self.directory.name)
+        self.witness = self.path / "witness.jsonl"
+        self.scheduler_arguments = scheduler
+        self.programs = []
+        if engine_address is None:
+            self.engine = self.start(
+                "backfill-engine-simulator", "--listen", "127.0.0.1:0", "--witness", self.witness, *engine
+            )
+            engine_address = self.engine.address
+        self.engine_address = engine_address
+        self.start_pair()
+
+    def start(self, name, *arguments):
+        program = Program(name, *arguments, log=self.path / f"{name}.log")
+        self.programs.append(program)
+        return program
+
+    def start_pair(self):
+        self.scheduler = self.start(
+            "backfill-scheduler", "--listen", "127.0.0.1:0", "--data", self.path / "data",
+            "--engine", f"http://{self.engine_address}", *self.scheduler_arguments,
+        )
+        self.gateway = self.start(
+            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", self.scheduler.address
+        )
+
+    @property
+    def url(self):
+        return f"http://{self.gateway.address}"
+
+    def stop(self):
+        """Stops what still runs, the last started first; gives the exit codes by name."""
+        codes = {p.name: p.terminate() for p in reversed(self.programs) if p.process.poll() is None}
+        self.directory.cleanup()
+        return codes
+
+
+def wait_for(condition, what, seconds=60):
+    """Polls until `condition` gives something true, and gives that."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"timed out waiting for {what}")

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Runs the real programs with the official OpenAI SDK. Argument: the folder with the programs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$1
+if [ ! -x .venv/bin/python ] || ! .venv/bin/pip freeze 2>/dev/null | grep -qf <(grep == Tests/EndToEnd/requirements.txt); then
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+fi
+BACKFILL_BIN="$bin" .venv/bin/python -B Tests/EndToEnd/sdk_test.py

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Everything that must be true of the project.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "packages"
+scripts/deps.sh
+step "formatting"
+swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+step "generated code"
+scripts/check_protos.sh
+step "unit tests"
+swift build --build-tests
+swift test --skip-build
+step "end to end"
+swift build
+scripts/end_to_end.sh "$(swift build --show-bin-path)"
