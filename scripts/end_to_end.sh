@@ -7,4 +7,4 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/pip freeze 2>/dev/null | grep -qf <(
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
 fi
-BACKFILL_BIN="$bin" .venv/bin/python -B Tests/EndToEnd/sdk_test.py
+PROGRAMS="$bin" .venv/bin/python -B -W ignore Tests/EndToEnd/sdk_test.py

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-BIN = pathlib.Path(os.environ["BACKFILL_BIN"])
+BIN = pathlib.Path(os.environ["PROGRAMS"])
 START_SECONDS = 30
 STOP_SECONDS = 30
 

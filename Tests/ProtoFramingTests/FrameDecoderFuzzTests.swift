@@ -46,7 +46,11 @@ import Testing
             let length = frame.data.readableBytes
             if length > 300 {
                 let header = FrameHeader(
-                    length: UInt32(length), streamID: frame.streamID, type: frame.type, flags: frame.flags)
+                    length: UInt32(length),
+                    streamID: frame.streamID,
+                    type: frame.type,
+                    flags: frame.flags
+                )
                 expected.append(.oversized(header))
             } else {
                 expected.append(.frame(frame))

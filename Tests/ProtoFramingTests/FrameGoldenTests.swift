@@ -30,7 +30,10 @@ import Testing
             Frame(streamID: 9, type: .data, data: ByteBuffer(bytes: [0xbe, 0xef]))
         ),
         ("G2-06 empty message", "00000000 0000000b 03 00", Frame(streamID: 11, type: .data)),
-        ("G4-01 half close", "00000000 0000000d 03 05", Frame(streamID: 13, type: .data, flags: [.remoteClosed, .noData])),
+        (
+            "G4-01 half close", "00000000 0000000d 03 05",
+            Frame(streamID: 13, type: .data, flags: [.remoteClosed, .noData])
+        ),
     ]
 
     @Test("G2-01 G2-05 G2-06 G2-07 frames have the protocol's bytes", arguments: goldens.indices)

@@ -31,7 +31,10 @@ import Testing
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<1_000 {
                         group.addTask {
-                            let message = Envelope.KeyValue(key: "\(number)", value: String(repeating: "x", count: number))
+                            let message = Envelope.KeyValue(
+                                key: "\(number)",
+                                value: String(repeating: "x", count: number)
+                            )
                             let answer = try await client.echo(message)
                             #expect(answer == message)
                         }

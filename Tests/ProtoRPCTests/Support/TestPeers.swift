@@ -124,7 +124,11 @@ extension RPCClient {
         while !Task.isCancelled {
             let change = self.links.changes
             if condition() { return }
-            await self.links.waitForChange(since: change, timeout: .hours(1), on: self.configuration.eventLoopGroup.next())
+            await self.links.waitForChange(
+                since: change,
+                timeout: .hours(1),
+                on: self.configuration.eventLoopGroup.next()
+            )
         }
     }
 }

@@ -87,7 +87,10 @@ final class ClientConnectionHandler: ChannelInboundHandler {
 
     private func receivedOversized(_ header: FrameHeader) {
         let call = self.machine.oversizedReceived(header)
-        call?.fail(.resourceExhausted, "an answer of \(header.length) bytes; at most \(self.maximumDataBytes) are taken")
+        call?.fail(
+            .resourceExhausted,
+            "an answer of \(header.length) bytes; at most \(self.maximumDataBytes) are taken"
+        )
     }
 
     // MARK: - Calls

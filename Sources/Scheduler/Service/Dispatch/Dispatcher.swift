@@ -36,9 +36,8 @@ final class Dispatcher: Service {
 
     /// Wakes delayed lines and paused engines.
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try await Task.sleep(for: Self.tick)
+        await cancelWhenGracefulShutdown {
+            while (try? await Task.sleep(for: Self.tick)) != nil {
                 self.state.withLock { $0.wake(at: self.time.monotonicMilliseconds()) }
                 self.pump()
             }

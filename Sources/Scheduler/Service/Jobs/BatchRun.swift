@@ -77,7 +77,10 @@ struct BatchRun: Sendable {
         guard findings.urls != [batch.endpoint] || !absent.isEmpty else { return ([], 0) }
         let check = LineCheck(endpoint: batch.endpoint, findings: findings, absentModels: absent)
         return try await self.environment.threads.runIfActive {
-            try check.run(try self.environment.files.openPlan(of: batch.inputFileID))
+            try check.run(
+                plan: try self.environment.files.openPlan(of: batch.inputFileID),
+                input: try self.environment.files.open(batch.inputFileID)
+            )
         }
     }
 

@@ -1,0 +1,103 @@
+import NIOCore
+import ProtoFraming
+import Testing
+
+@testable import ProtoRPC
+
+@Suite struct ClientConnectionStateMachineTests {
+    private typealias Machine = ClientConnectionStateMachine<String>
+    private let start = NIODeadline.uptimeNanoseconds(1_000)
+    private let later = NIODeadline.uptimeNanoseconds(2_000)
+
+    @Test("G2-04 ids start at 1 and rise by 2")
+    func ids() {
+        var machine = Machine(streamIDs: 1..<100)
+        #expect(machine.start("a", deadline: self.later, now: self.start) == .send(streamID: 1, setTimer: self.later))
+        #expect(machine.start("b", deadline: self.later, now: self.start) == .send(streamID: 3, setTimer: nil))
+        #expect(machine.start("c", deadline: self.later, now: self.start) == .send(streamID: 5, setTimer: nil))
+    }
+
+    @Test("G2-04 a connection is worn out before its ids end, and refuses calls when they have ended")
+    func wornOut() {
+        var machine = Machine(streamIDs: 0x7fff_fffd..<0x7fff_ffff)
+        #expect(!machine.isWornOut)
+        #expect(machine.start("a", deadline: self.later, now: self.start) != Self.refused)
+        #expect(machine.isWornOut)
+        #expect(
+            machine.start("b", deadline: self.later, now: self.start) == .send(streamID: 0x7fff_ffff, setTimer: nil)
+        )
+        #expect(machine.start("c", deadline: self.later, now: self.start) == Self.refused)
+    }
+
+    @Test("G4-03 a call gets one answer; frames after it are nobody's")
+    func oneAnswer() {
+        var machine = Machine(streamIDs: 1..<100)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        #expect(machine.responseReceived(streamID: 3) == nil)
+        #expect(machine.responseReceived(streamID: 1) == "a")
+        #expect(machine.responseReceived(streamID: 1) == nil)
+        #expect(machine.dataReceived(streamID: 1) == nil)
+    }
+
+    @Test func dataOrAnOversizedAnswerEndsItsCall() {
+        var machine = Machine(streamIDs: 1..<100)
+        for call in ["a", "b", "c"] {
+            _ = machine.start(call, deadline: self.later, now: self.start)
+        }
+        #expect(machine.dataReceived(streamID: 1) == "a")
+        #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 3, type: .request)) == nil)
+        #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 3, type: .response)) == "b")
+        #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 5, type: .data)) == "c")
+    }
+
+    @Test func aForgottenCallIsNobodys() {
+        var machine = Machine(streamIDs: 1..<100)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        machine.forget(streamID: 1)
+        #expect(machine.responseReceived(streamID: 1) == nil)
+        #expect(machine.connectionClosed() == [])
+    }
+
+    @Test func callsWhoseTimeIsOverAreToldAndTheNextDeadlineIsFound() {
+        var machine = Machine(streamIDs: 1..<100)
+        let times = [30, 10, 20].map { self.start + .nanoseconds($0) }
+        #expect(machine.start("a", deadline: times[0], now: self.start) == .send(streamID: 1, setTimer: times[0]))
+        #expect(machine.start("b", deadline: times[1], now: self.start) == .send(streamID: 3, setTimer: times[1]))
+        #expect(machine.start("c", deadline: times[2], now: self.start) == .send(streamID: 5, setTimer: nil))
+        let expiry = machine.timerFired(now: times[1])
+        #expect(expiry.expired == ["b"])
+        #expect(expiry.setTimer == times[2])
+        #expect(machine.responseReceived(streamID: 3) == nil)
+        #expect(machine.timerFired(now: self.later).expired.sorted() == ["a", "c"])
+    }
+
+    @Test func aCallWhoseTimeIsOverIsNotSent() {
+        var machine = Machine(streamIDs: 1..<100)
+        var expected = RPCError.deadlineExceeded
+        expected.notSent = true
+        #expect(machine.start("a", deadline: self.start, now: self.start) == .refuse(expected))
+    }
+
+    @Test func aRetiringConnectionClosesAfterItsLastCall() {
+        var machine = Machine(streamIDs: 1..<100)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        #expect(!machine.shouldClose)
+        machine.retire()
+        #expect(!machine.shouldClose)
+        _ = machine.responseReceived(streamID: 1)
+        #expect(machine.shouldClose)
+    }
+
+    @Test func aLostConnectionTellsEveryCallOnceAndTakesNoMore() {
+        var machine = Machine(streamIDs: 1..<100)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        _ = machine.start("b", deadline: self.later, now: self.start)
+        #expect(machine.connectionClosed().sorted() == ["a", "b"])
+        #expect(machine.connectionClosed() == [])
+        #expect(machine.start("c", deadline: self.later, now: self.start) == Self.refused)
+    }
+
+    private static let refused = Machine.StartAction.refuse(
+        RPCError(code: .unavailable, message: "the connection takes no more calls", notSent: true)
+    )
+}
