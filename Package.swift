@@ -141,5 +141,22 @@ let package = Package(
             ]
         ),
         .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
+
+        // One folder of tests a target; whole programs are tested by Tests/EndToEnd.
+        .tests("ArchitectureTests", []),
+        .tests("ChecksumTests", ["Checksum"]),
+        .tests("JSONSpansTests", ["JSONSpans"]),
+        .tests("SettingsTests", ["Settings"]),
+        .tests("CurlHTTPTests", ["CurlHTTP", "EngineSimulator", "Settings", .logging]),
+        .tests("ProtoMessagesTests", ["ProtoMessages", .nioCore]),
+        .tests("ProtoFramingTests", ["ProtoFraming", .nioCore]),
+        .tests(
+            "ProtoRPCTests",
+            [
+                "ProtoRPC", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .nioEmbedded, .logging, .lifecycle,
+            ]
+        ),
+        .tests("SchedulerCoreTests", ["SchedulerCore"]),
+        .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore"]),
     ]
 )

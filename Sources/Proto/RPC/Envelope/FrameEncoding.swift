@@ -10,6 +10,8 @@ enum FrameEncoding {
     /// A payload's key and length; lengths within a frame's limit take at most 5 bytes.
     private static let longestPayloadPrefix = 1 + 5
     private static let payloadOfRequest: UInt8 = 3 << 3 | 2
+    private static let timeoutOfRequest: UInt8 = 4 << 3
+    private static let metadataOfRequest: UInt8 = 5 << 3 | 2
     private static let payloadOfResponse: UInt8 = 2 << 3 | 2
 
     /// A `Request` envelope around a message.
@@ -23,9 +25,21 @@ enum FrameEncoding {
         maximumDataBytes: Int
     ) throws(RPCError) -> ByteBuffer {
         var names = ByteBuffer()
-        try self.serialize(Envelope.Request(service: method.service, method: method.name), into: &names)
+        names.writeField(1, method.service)
+        names.writeField(2, method.name)
         var data = try self.enveloped(message, after: names, payloadKey: self.payloadOfRequest)
-        try self.serialize(Envelope.Request(timeoutNano: timeoutNanoseconds, metadata: metadata), into: &data)
+        if timeoutNanoseconds != 0 {
+            data.writeInteger(self.timeoutOfRequest)
+            data.writeVarint(UInt64(bitPattern: timeoutNanoseconds))
+        }
+        for pair in metadata {
+            var content = ByteBuffer()
+            content.writeField(1, pair.key)
+            content.writeField(2, pair.value)
+            data.writeInteger(self.metadataOfRequest)
+            data.writeVarint(UInt64(content.readableBytes))
+            data.writeImmutableBuffer(content)
+        }
         try self.check(data, maximumDataBytes: maximumDataBytes)
         return data
     }
@@ -90,6 +104,14 @@ enum FrameEncoding {
 }
 
 extension ByteBuffer {
+    /// Appends a string field; one that is empty is left out, as proto3 does.
+    fileprivate mutating func writeField(_ number: UInt8, _ text: String) {
+        guard !text.isEmpty else { return }
+        self.writeInteger(number << 3 | 2)
+        self.writeVarint(UInt64(text.utf8.count))
+        self.writeString(text)
+    }
+
     /// Appends a protobuf varint.
     fileprivate mutating func writeVarint(_ value: UInt64) {
         var rest = value

@@ -1,0 +1,127 @@
+import SchedulerCore
+import Testing
+
+struct ResultRecordTests {
+    static let record = ResultRecord(
+        line: 41,
+        epoch: 3,
+        attempts: 2,
+        status: 200,
+        outcome: .success,
+        usage: TokenUsage(inputTokens: 1, cachedTokens: 2, outputTokens: 3, reasoningTokens: 4, totalTokens: 5),
+        requestID: Array("req-1".utf8),
+        body: Array(#"{"a":9007199254740993}"#.utf8)
+    )
+
+    private var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        Self.record.append(to: &bytes)
+        return bytes
+    }
+
+    @Test func aRecordIsReadBackInPlace() throws {
+        let bytes = [1, 2, 3] + self.encoded
+        #expect(self.encoded.count == Self.record.encodedBytes)
+        try bytes.withUnsafeBytes { bytes in
+            let view = try ResultRecordView(bytes, at: 3)
+            #expect(view.line == 41 && view.status == 200 && view.outcome == .success)
+            #expect(view.usage == Self.record.usage)
+            #expect(Array(bytes[view.requestID]) == Self.record.requestID)
+            #expect(Array(bytes[view.body]) == Self.record.body)
+            #expect(view.encodedBytes == self.encoded.count)
+        }
+    }
+
+    @Test("T-03 a record cut at any byte is incomplete")
+    func cutRecordsAreIncomplete() {
+        for length in 0..<self.encoded.count {
+            #expect(throws: ResultRecordView.Problem.incomplete) {
+                try self.encoded[..<length].withUnsafeBytes { _ = try ResultRecordView($0) }
+            }
+        }
+    }
+
+    @Test("T-04 every flipped bit is noticed")
+    func flippedBitsAreNoticed() {
+        for bit in 0..<(self.encoded.count * 8) {
+            var bytes = self.encoded
+            bytes[bit / 8] ^= 1 << (bit % 8)
+            #expect(throws: ResultRecordView.Problem.self) {
+                try bytes.withUnsafeBytes { _ = try ResultRecordView($0) }
+            }
+        }
+    }
+
+    @Test("T-10 a segment or plan of another version is refused by its number")
+    func otherVersionsAreRefused() throws {
+        var segment = SegmentHeader(epoch: 7).encoded
+        #expect(try segment.withUnsafeBytes { try SegmentHeader($0).epoch } == 7)
+        segment[4] = 9
+        #expect(throws: SegmentHeader.Problem.unknownVersion(9)) {
+            try segment.withUnsafeBytes { _ = try SegmentHeader($0) }
+        }
+        var plan = PlanHeader.encoded
+        plan[4] = 2
+        #expect(throws: PlanProblem.unknownVersion(2)) { try plan.withUnsafeBytes { try PlanHeader.check($0) } }
+    }
+
+    @Test("I-07 of several records of one line the first counts")
+    func firstRecordCounts() {
+        var progress = LineProgress(total: 65)
+        let usage = TokenUsage(totalTokens: 2)
+        let first = progress.record(line: 64, succeeded: true, usage: usage)
+        let second = progress.record(line: 64, succeeded: false, usage: usage)
+        let beyond = progress.record(line: 65, succeeded: true, usage: usage)
+        #expect(first && !second && !beyond)
+        #expect(progress.completed == 1 && progress.failed == 0 && progress.usage == usage)
+        #expect(progress.isDone(64) && !progress.isDone(0) && !progress.isComplete)
+    }
+}
+
+struct AnswerTests {
+    @Test("A5-10 an answer keeps its bytes but for the line ends between tokens")
+    func answersKeepTheirBytes() throws {
+        let body = "{\r\n \"n\": 9007199254740993,\n\"f\":1e400,\"s\":\"\\ud800\\n\"}"
+        let kept = try AnswerBody.normalise(Array(body.utf8))
+        #expect(String(decoding: kept, as: UTF8.self) == "{ \"n\": 9007199254740993,\"f\":1e400,\"s\":\"\\ud800\\n\"}")
+    }
+
+    @Test("T-13 what is not JSON is refused", arguments: ["", "<html>", "{\"a\":", "{} {}"])
+    func garbageIsRefused(_ body: String) {
+        #expect(throws: AnswerBody.Problem.self) { try AnswerBody.normalise(Array(body.utf8)) }
+    }
+
+    @Test(
+        "A1-10 usage is read in both spellings",
+        arguments: [
+            #"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#,
+            #"{"usage":{"input_tokens":3,"output_tokens":4,"input_tokens_details":{"cached_tokens":2},"output_tokens_details":{"reasoning_tokens":1}}}"#,
+        ]
+    )
+    func usageIsRead(_ body: String) {
+        let usage = Array(body.utf8).withUnsafeBytes { TokenUsage.extract(from: $0) }
+        #expect(
+            usage
+                == TokenUsage(inputTokens: 3, cachedTokens: 2, outputTokens: 4, reasoningTokens: 1, totalTokens: 7)
+        )
+    }
+
+    @Test("nonsense counts say nothing", arguments: ["-1", "1.5", "1e9", "99999999999999999999", "\"3\"", "null"])
+    func nonsenseCounts(_ number: String) {
+        let body = Array("{\"usage\":{\"prompt_tokens\":\(number)}}".utf8)
+        #expect(body.withUnsafeBytes { TokenUsage.extract(from: $0) }?.inputTokens == 0)
+    }
+}
+
+struct ObjectIDTests {
+    @Test("A6-02 ids sort by creation and nothing else passes as one")
+    func idsSortByCreation() {
+        let ids = (0..<100).map { ObjectID.make(.file, unixMilliseconds: 1_000 + Int64($0 / 10)) }
+        #expect(ids.map { $0.prefix(17) } == ids.map { $0.prefix(17) }.sorted())
+        #expect(Set(ids).count == 100)
+        #expect(ids.allSatisfy { ObjectID.isWellFormed($0, .file) && !ObjectID.isWellFormed($0, .batch) })
+        for id in ["", "file-", "file-../../etc/passwd", "file-" + String(repeating: "G", count: 32), ids[0] + "0"] {
+            #expect(!ObjectID.isWellFormed(id, .file))
+        }
+    }
+}
