@@ -34,7 +34,12 @@ extension Target {
     }
 
     static func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
-        .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: commonSettings)
+        .executableTarget(
+            name: name,
+            dependencies: dependencies,
+            path: "Sources/\(path)",
+            swiftSettings: commonSettings
+        )
     }
 
     static func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {

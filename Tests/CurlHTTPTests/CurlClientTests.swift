@@ -22,7 +22,9 @@ struct CurlClientTests {
         var configuration = SimulatorConfiguration()
         change(&configuration)
         let (ports, port) = AsyncStream<Int>.makeStream()
-        let simulator = EngineSimulator(configuration: configuration, logger: Logger(label: "test")) { port.yield($0.port) }
+        let simulator = EngineSimulator(configuration: configuration, logger: Logger(label: "test")) {
+            port.yield($0.port)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await simulator.run() }
             var iterator = ports.makeAsyncIterator()
@@ -70,10 +72,14 @@ struct CurlClientTests {
         }
     }
 
-    @Test("T-11 T-12 T-13 each fault has its error", arguments: [
-        ("reset_before", HTTPTransferError.Code.emptyReply), ("reset_body", .receive),
-        ("hang", .timeout(.firstByte)), ("stall", .timeout(.betweenBytes)), ("huge;bytes=2000000", .responseTooLarge),
-    ])
+    @Test(
+        "T-11 T-12 T-13 each fault has its error",
+        arguments: [
+            ("reset_before", HTTPTransferError.Code.emptyReply), ("reset_body", .receive),
+            ("hang", .timeout(.firstByte)), ("stall", .timeout(.betweenBytes)),
+            ("huge;bytes=2000000", .responseTooLarge),
+        ]
+    )
     func eachFaultHasItsError(_ fault: String, _ expected: HTTPTransferError.Code) async throws {
         try await self.withEngine { url, client in
             let limits = TransferLimits(

@@ -34,10 +34,12 @@ struct JSONDocumentTests {
         #expect(self.problem(text) == .syntax || text.hasPrefix("\u{FEFF}") && self.problem(text) != nil)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
-        [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0xF0, 0x9F, 0x9A], [0x80],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0xF0, 0x9F, 0x9A], [0x80],
+        ] as [[UInt8]]
+    )
     func stringsThatAreNotUTF8AreRefused(_ bytes: [UInt8]) {
         #expect(self.problem([0x22] + bytes + [0x22]) == .invalidUTF8)
     }
@@ -56,7 +58,8 @@ struct JSONDocumentTests {
         try text.withUnsafeBytes { bytes in
             try JSONDocument.members(of: bytes, in: 0..<bytes.count) { key, value in
                 found.append(
-                    String(decoding: bytes[key], as: UTF8.self) + "=" + String(decoding: bytes[value.range], as: UTF8.self)
+                    String(decoding: bytes[key], as: UTF8.self) + "="
+                        + String(decoding: bytes[value.range], as: UTF8.self)
                 )
             }
         }
@@ -80,13 +83,20 @@ struct JSONDocumentTests {
             var bytes = original
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 let at = Int.random(in: 0..<bytes.count, using: &random)
-                if Bool.random(using: &random) { bytes[at] = UInt8.random(in: 0x20...0x7E, using: &random) } else { bytes.remove(at: at) }
+                if Bool.random(using: &random) {
+                    bytes[at] = UInt8.random(in: 0x20...0x7E, using: &random)
+                } else {
+                    bytes.remove(at: at)
+                }
             }
             let data = Data(bytes)
             // Foundation takes lone surrogates for an error and JSON does not; such documents say nothing here.
             guard !String(decoding: bytes, as: UTF8.self).lowercased().contains("\\ud") else { continue }
             let reference = (try? JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed])) != nil
-            #expect((self.problem(bytes) == nil) == reference, "seed \(seed): \(String(decoding: bytes, as: UTF8.self))")
+            #expect(
+                (self.problem(bytes) == nil) == reference,
+                "seed \(seed): \(String(decoding: bytes, as: UTF8.self))"
+            )
         }
     }
 }

@@ -45,7 +45,8 @@ struct BatchStateMachineTests {
         return BatchStateMachine(record)
     }
 
-    private func apply(_ event: Event, to machine: inout BatchStateMachine, at now: Int64) -> BatchStateMachine.Outcome {
+    private func apply(_ event: Event, to machine: inout BatchStateMachine, at now: Int64) -> BatchStateMachine.Outcome
+    {
         switch event {
         case .claimed: machine.claimed(segments: [SegmentReference(epoch: 1, bytes: 12)])
         case .validated: machine.validated(lines: 3, models: ["m"], at: now)
@@ -134,7 +135,10 @@ struct BatchRequestTests {
         #expect(CompletionWindow(text)?.seconds == seconds)
     }
 
-    @Test("A2-03 what is no window is refused", arguments: ["", "h", "24", "0h", "31d", "-1h", "1.5h", "24hh", "١h", "1 h"])
+    @Test(
+        "A2-03 what is no window is refused",
+        arguments: ["", "h", "24", "0h", "31d", "-1h", "1.5h", "24hh", "١h", "1 h"]
+    )
     func noWindows(_ text: String) {
         #expect(CompletionWindow(text) == nil)
     }

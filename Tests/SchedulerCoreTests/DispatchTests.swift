@@ -38,7 +38,10 @@ struct RetryPolicyTests {
         #expect(attempts + 1 == self.policy.maximumAttempts)
     }
 
-    @Test("T-15 Retry-After is obeyed within a bound", arguments: [(0, 0), (2_000, 2_000), (86_400_000, 60_000), (-5, 0)])
+    @Test(
+        "T-15 Retry-After is obeyed within a bound",
+        arguments: [(0, 0), (2_000, 2_000), (86_400_000, 60_000), (-5, 0)]
+    )
     func retryAfterIsObeyed(_ asked: Int64, _ pause: Int64) {
         let decision = self.policy.decide(
             .answered(status: 429, retryAfterMilliseconds: asked),

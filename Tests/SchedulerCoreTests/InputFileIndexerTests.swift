@@ -123,14 +123,22 @@ struct InputFileIndexerTests {
         limits.models = 1
         limits.embeddingInputs = 3
         let text = Self.line("a") + "\n" + Self.line("b", model: "other") + "\n" + Self.line("c")
-        #expect(self.index(Array(text.utf8), limits: limits).findings.problems.map(\.code) == ["too_many_models", "too_many_tasks"])
+        #expect(
+            self.index(Array(text.utf8), limits: limits).findings.problems.map(\.code) == [
+                "too_many_models", "too_many_tasks",
+            ]
+        )
         let long = Self.line("a") + "\n" + Self.line("b", more: #","p":"\#(String(repeating: "x", count: 200))""#)
         for chunk in [7, 1 << 20] {
             let findings = self.index(Array(long.utf8), chunk: chunk, limits: limits).findings
             #expect(findings.problems.map { "\($0.code)@\($0.line ?? 0)" } == ["line_too_long@2"])
         }
         let embeddings = Self.line("e", url: "/v1/embeddings", more: #","input":["a","b","c","d"]"#)
-        #expect(self.index(Array(embeddings.utf8), limits: limits).findings.problems.map(\.code) == ["too_many_embedding_inputs"])
+        #expect(
+            self.index(Array(embeddings.utf8), limits: limits).findings.problems.map(\.code) == [
+                "too_many_embedding_inputs"
+            ]
+        )
     }
 
     @Test("T-34 every split point gives the same plan and findings")

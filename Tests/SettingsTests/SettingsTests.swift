@@ -26,7 +26,8 @@ struct SettingsTests {
         )
     }
 
-    private func refusal(_ arguments: [String] = [], _ environment: [String: String] = [:], file: String = "") -> String {
+    private func refusal(_ arguments: [String] = [], _ environment: [String: String] = [:], file: String = "") -> String
+    {
         do {
             _ = try self.read(arguments, environment, file: file)
             return "accepted"
@@ -55,15 +56,26 @@ struct SettingsTests {
     }
 
     @Test func unknownNamesAreRefusedWithASuggestion() {
-        #expect(self.refusal(["--engin-concurrency", "1"]) == "unknown flag --engin-concurrency; did you mean --engine-concurrency?")
-        #expect(self.refusal([], ["BACKFILL_DTA": "x"]) == "unknown environment variable BACKFILL_DTA; did you mean BACKFILL_DATA?")
-        #expect(self.refusal(file: "\nengine_concurency: 2") == "f.yaml:2: unknown key engine_concurency; did you mean engine_concurrency?")
+        #expect(
+            self.refusal(["--engin-concurrency", "1"])
+                == "unknown flag --engin-concurrency; did you mean --engine-concurrency?"
+        )
+        #expect(
+            self.refusal([], ["BACKFILL_DTA": "x"])
+                == "unknown environment variable BACKFILL_DTA; did you mean BACKFILL_DATA?"
+        )
+        #expect(
+            self.refusal(file: "\nengine_concurency: 2")
+                == "f.yaml:2: unknown key engine_concurency; did you mean engine_concurrency?"
+        )
         // Another program's variable is none of ours.
         #expect(self.refusal([], ["BACKFILL_SCHEDULER": "x"]) == "accepted")
     }
 
     @Test func wrongValuesSayWhatIsAllowed() {
-        #expect(self.refusal(["--engine-concurrency", "11"]) == "--engine-concurrency: give a whole number from 1 to 10")
+        #expect(
+            self.refusal(["--engine-concurrency", "11"]) == "--engine-concurrency: give a whole number from 1 to 10"
+        )
         #expect(self.refusal([], ["BACKFILL_PAUSE": "soon"]).hasPrefix("BACKFILL_PAUSE: give a time"))
         #expect(self.refusal(file: "engine_concurrency: [1, 2]") == "f.yaml:1: engine-concurrency takes one value")
         #expect(self.refusal(file: "- a") == "f.yaml: give settings as `name: value`")
@@ -85,12 +97,16 @@ struct SettingsTests {
         #expect(try self.read(file: "loud: true")[Self.loud] == true)
     }
 
-    @Test(arguments: [("250ms", Duration.milliseconds(250)), ("0s", .zero), ("1m", .seconds(60)), ("0.5s", .milliseconds(500))])
+    @Test(arguments: [
+        ("250ms", Duration.milliseconds(250)), ("0s", .zero), ("1m", .seconds(60)), ("0.5s", .milliseconds(500)),
+    ])
     func timesAreRead(_ text: String, _ time: Duration) throws {
         #expect(try self.read(["--pause", text])[Self.pause] == time)
     }
 
-    @Test(arguments: [("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:80", "::1", 80), ("localhost:65535", "localhost", 65_535)])
+    @Test(arguments: [
+        ("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:80", "::1", 80), ("localhost:65535", "localhost", 65_535),
+    ])
     func addressesAreRead(_ text: String, _ host: String, _ port: Int) throws {
         let address = try ListenAddress(parsing: text)
         #expect(address == ListenAddress(host: host, port: port))

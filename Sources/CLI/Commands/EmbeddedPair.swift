@@ -15,12 +15,18 @@ struct EmbeddedPair {
     let concurrency: Int
 
     /// Runs the services while `body` talks to the gateway.
-    func run<Result: Sendable>(_ body: @escaping @Sendable (_ gatewayURL: String) async throws -> Result) async throws -> Result {
+    func run<Result: Sendable>(_ body: @escaping @Sendable (_ gatewayURL: String) async throws -> Result) async throws
+        -> Result
+    {
         try await withThrowingTaskGroup(of: Result?.self) { group in
             var engines = self.engines
             if engines.isEmpty {
                 let address = try await self.start(&group) { onListening in
-                    EngineSimulator(configuration: SimulatorConfiguration(), logger: Self.logger, onListening: onListening)
+                    EngineSimulator(
+                        configuration: SimulatorConfiguration(),
+                        logger: Self.logger,
+                        onListening: onListening
+                    )
                 }
                 engines = [EngineAddress(url: "http://\(address)")]
             }

@@ -23,7 +23,9 @@ struct GatewayClient: Sendable {
         self.apiKey = apiKey
     }
 
-    func createBatch(input: String, endpoint: String, window: String, metadata: [String: String]) async throws -> BatchAnswer {
+    func createBatch(input: String, endpoint: String, window: String, metadata: [String: String]) async throws
+        -> BatchAnswer
+    {
         struct Body: Encodable {
             var input_file_id: String
             var endpoint: String

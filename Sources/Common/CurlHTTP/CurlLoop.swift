@@ -43,12 +43,17 @@ final class CurlLoop: @unchecked Sendable {
     func start() {
         var handle = pthread_t()
         let context = Unmanaged.passRetained(self)
-        let code = pthread_create(&handle, nil, { context in
-            guard let context else { return nil }
-            let loop = Unmanaged<CurlLoop>.fromOpaque(context).takeRetainedValue()
-            loop.run()
-            return nil
-        }, context.toOpaque())
+        let code = pthread_create(
+            &handle,
+            nil,
+            { context in
+                guard let context else { return nil }
+                let loop = Unmanaged<CurlLoop>.fromOpaque(context).takeRetainedValue()
+                loop.run()
+                return nil
+            },
+            context.toOpaque()
+        )
         if code == 0 {
             self.thread.withLock { $0 = handle }
         } else {

@@ -29,11 +29,12 @@ public struct SettingsSchema: Sendable {
 
     /// What `--help` prints.
     public var helpText: String {
-        let rows = self.settings.map { ("--\($0.name) \($0.placeholder)", Self.explained($0)) } + [
-            ("--config FILE", "YAML file with any of these settings"),
-            ("--version", "print the version"),
-            ("--help", "print this"),
-        ]
+        let rows =
+            self.settings.map { ("--\($0.name) \($0.placeholder)", Self.explained($0)) } + [
+                ("--config FILE", "YAML file with any of these settings"),
+                ("--version", "print the version"),
+                ("--help", "print this"),
+            ]
         let width = rows.map(\.0.count).max() ?? 0
         let lines = rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
         return """

@@ -80,7 +80,8 @@ struct AnswerGenerator {
         var events: [String] = []
         for index in 0..<self.tokens {
             let role = index == 0 ? "\"role\":\"assistant\"," : ""
-            let delta = isChat ? "\"delta\":{\(role)\"content\":\"\(self.word(index))\"}" : "\"text\":\"\(self.word(index))\""
+            let delta =
+                isChat ? "\"delta\":{\(role)\"content\":\"\(self.word(index))\"}" : "\"text\":\"\(self.word(index))\""
             events.append(event("{\"index\":0,\(delta),\"finish_reason\":null}"))
         }
         let last = isChat ? "\"delta\":{}" : "\"text\":\"\""

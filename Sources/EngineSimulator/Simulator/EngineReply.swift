@@ -22,7 +22,12 @@ struct EngineReply {
         contentType: String = "application/json",
         headers: [(String, String)] = []
     ) {
-        self.send(status, self.context.channel.allocator.buffer(string: body), contentType: contentType, headers: headers)
+        self.send(
+            status,
+            self.context.channel.allocator.buffer(string: body),
+            contentType: contentType,
+            headers: headers
+        )
     }
 
     func send(
@@ -36,7 +41,12 @@ struct EngineReply {
         self.end()
     }
 
-    func sendError(_ status: HTTPResponseStatus, _ message: String, code: String? = nil, headers: [(String, String)] = []) {
+    func sendError(
+        _ status: HTTPResponseStatus,
+        _ message: String,
+        code: String? = nil,
+        headers: [(String, String)] = []
+    ) {
         let code = code.map(Self.quoted) ?? "null"
         let type = status.code >= 500 ? "server_error" : "invalid_request_error"
         let body =

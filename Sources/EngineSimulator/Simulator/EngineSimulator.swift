@@ -48,8 +48,10 @@ public struct EngineSimulator: Service {
             return witness
         }
         let loop = group.next()
-        let state = try await loop.submit { NIOLoopBound(EngineState(configuration, witness: witness), eventLoop: loop) }
-            .get()
+        let state = try await loop.submit {
+            NIOLoopBound(EngineState(configuration, witness: witness), eventLoop: loop)
+        }
+        .get()
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -27,7 +27,12 @@ public enum SimulatorSettings {
         default: "127.0.0.1:8000"
     )
     static let model = SettingKey<[String]>.list("model", "NAME", "a model it serves; default simulated-model") { $0 }
-    static let witness = SettingKey<String>.text("witness", "FILE", "gets a line for each request that ran", default: nil)
+    static let witness = SettingKey<String>.text(
+        "witness",
+        "FILE",
+        "gets a line for each request that ran",
+        default: nil
+    )
     static let firstToken = SettingKey<Duration>.duration(
         "time-to-first-token",
         "from the request to the first token",

@@ -28,7 +28,9 @@ final class WitnessLedger: Sendable {
         }
         line.append(contentsOf: ",\"body\":\"\(String(bodyHash, radix: 16))\",\"path\":".utf8)
         JSONString.appendEncoded(path.utf8, to: &line)
-        line.append(contentsOf: ",\"start\":\(start),\"end\":\(end),\"outcome\":\"\(outcome)\",\"status\":\(status)}\n".utf8)
+        line.append(
+            contentsOf: ",\"start\":\(start),\"end\":\(end),\"outcome\":\"\(outcome)\",\"status\":\(status)}\n".utf8
+        )
         _ = line.withUnsafeBytes { write(self.descriptor, $0.baseAddress, $0.count) }
     }
 

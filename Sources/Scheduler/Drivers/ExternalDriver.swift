@@ -2,6 +2,7 @@ public import SchedulerEngines
 
 /// Engines that exist already and that somebody else runs: nothing to provision, nothing to tear down.
 public struct ExternalDriver: Driver {
+    /// The name `external`.
     public static let runtime = "external"
 
     private let engines: [EngineAddress]
@@ -11,6 +12,7 @@ public struct ExternalDriver: Driver {
         self.engines = engines
     }
 
+    /// Runs `body` with the engines that were given.
     public func withEngines<Result: Sendable>(
         _ body: @Sendable ([EngineAddress]) async throws -> Result
     ) async throws -> Result {

@@ -11,7 +11,9 @@ enum ModelList {
     /// The ids in `{"data":[{"id":...}, ...]}`; nil when it is something else.
     static func names(in body: [UInt8]) -> [String]? {
         body.withUnsafeBytes { bytes in
-            guard let data = self.member("data", of: bytes, in: 0..<bytes.count), data.kind == .array else { return nil }
+            guard let data = self.member("data", of: bytes, in: 0..<bytes.count), data.kind == .array else {
+                return nil
+            }
             var names: [String] = []
             let visited: Void? = try? JSONDocument.elements(of: bytes, in: data.range) { element in
                 guard element.kind == .object, names.count < self.maximumModels,

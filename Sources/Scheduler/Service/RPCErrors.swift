@@ -40,7 +40,11 @@ enum RPCErrors {
     }
 
     static func noSuchUpload(_ id: String) -> RPCError {
-        self.make(.notFound, "No such upload: \(Self.shown(id)). It may have expired: begin again.", reason: "upload_not_found")
+        self.make(
+            .notFound,
+            "No such upload: \(Self.shown(id)). It may have expired: begin again.",
+            reason: "upload_not_found"
+        )
     }
 
     static func noSuchBatch(_ id: String) -> RPCError {

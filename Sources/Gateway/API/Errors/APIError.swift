@@ -113,7 +113,8 @@ extension APIError {
     /// 500: the fault is here, and its text stays in the log.
     public static let internalError = APIError(
         status: 500,
-        message: "The server had an error while processing the request. Try again, and report the request id if it lasts.",
+        message:
+            "The server had an error while processing the request. Try again, and report the request id if it lasts.",
         code: "internal_error"
     )
 

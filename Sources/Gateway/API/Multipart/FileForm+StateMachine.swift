@@ -35,7 +35,10 @@ public struct FileFormStateMachine {
     ///
     /// - Throws: 415 or 400 when the content type is not that of a form.
     public init(contentType: String, limits: MultipartLimits = MultipartLimits()) throws(APIError) {
-        self.multipart = MultipartStateMachine(boundary: try MultipartBoundary(contentType: contentType), limits: limits)
+        self.multipart = MultipartStateMachine(
+            boundary: try MultipartBoundary(contentType: contentType),
+            limits: limits
+        )
     }
 
     /// Adds bytes of the body; then ask `next()` until it gives nil.

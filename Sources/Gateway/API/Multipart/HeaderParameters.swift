@@ -76,7 +76,10 @@ struct HeaderParameters: Equatable {
         var trimmed: String {
             let isSpace = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
             let start = self.bytes.drop(while: isSpace)
-            return String(decoding: start.prefix(upTo: (start.lastIndex { !isSpace($0) } ?? start.startIndex - 1) + 1), as: UTF8.self)
+            return String(
+                decoding: start.prefix(upTo: (start.lastIndex { !isSpace($0) } ?? start.startIndex - 1) + 1),
+                as: UTF8.self
+            )
         }
     }
 }

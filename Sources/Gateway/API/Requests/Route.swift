@@ -85,6 +85,8 @@ enum ObjectName {
     /// Whether a scheduler can have made this id: letters, digits, `-` and `_`.
     static func isValid(_ id: String) -> Bool {
         !id.isEmpty && id.utf8.count <= Self.maximumBytes
-            && id.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "-" || $0 == "_") }
+            && id.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "-" || $0 == "_")
+            }
     }
 }

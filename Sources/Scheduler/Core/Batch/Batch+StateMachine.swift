@@ -122,7 +122,9 @@ public struct BatchStateMachine: Sendable, Equatable {
 
     private var latestTime: Int64 {
         let times = self.record.times
-        return [times.inProgressAt, times.finalizingAt, times.cancellingAt].reduce(times.createdAt) { max($0, $1 ?? $0) }
+        return [times.inProgressAt, times.finalizingAt, times.cancellingAt].reduce(times.createdAt) {
+            max($0, $1 ?? $0)
+        }
     }
 
     /// A wall clock that was set back must not make a later step look earlier (A1-05).

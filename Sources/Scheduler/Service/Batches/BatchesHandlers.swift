@@ -41,7 +41,8 @@ struct BatchesHandlers: Sendable {
     }
 
     private func batch(_ id: String, _ tenant: String) async throws -> BatchRecord {
-        guard ObjectID.isWellFormed(id, .batch), let batch = try await self.records.get(id), batch.tenant == tenant else {
+        guard ObjectID.isWellFormed(id, .batch), let batch = try await self.records.get(id), batch.tenant == tenant
+        else {
             throw RPCErrors.noSuchBatch(id)
         }
         return batch

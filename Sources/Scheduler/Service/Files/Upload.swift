@@ -47,7 +47,11 @@ actor Upload {
         let limit = UInt64((self.declaredPurpose ?? .userData).maximumBytes)
         guard !overflow, end <= limit else { throw RPCErrors.fileTooLarge(limit: Int64(limit)) }
         guard data.withUnsafeReadableBytes(CRC32C.checksum) == crc else {
-            throw RPCErrors.make(.invalidArgument, "the chunk's checksum does not fit: send it again", reason: "checksum_mismatch")
+            throw RPCErrors.make(
+                .invalidArgument,
+                "the chunk's checksum does not fit: send it again",
+                reason: "checksum_mismatch"
+            )
         }
         try await self.turn(for: offset)
         guard offset == self.applied else {
@@ -75,7 +79,11 @@ actor Upload {
     ) async throws -> InputFileFindings? {
         try await self.turn(for: bytes)
         guard self.applied == bytes else {
-            throw RPCErrors.make(.invalidArgument, "\(bytes) bytes were announced, \(self.applied) came", reason: "size_mismatch")
+            throw RPCErrors.make(
+                .invalidArgument,
+                "\(bytes) bytes were announced, \(self.applied) came",
+                reason: "size_mismatch"
+            )
         }
         guard Int64(clamping: bytes) <= purpose.maximumBytes else {
             throw RPCErrors.fileTooLarge(limit: purpose.maximumBytes)

@@ -100,7 +100,9 @@ final class JobRunner: Service {
 
     private func nextToStart() -> String? {
         self.state.withLock { state in
-            guard state.active.count - state.queued.count < self.maximumRunning, !state.queued.isEmpty else { return nil }
+            guard state.active.count - state.queued.count < self.maximumRunning, !state.queued.isEmpty else {
+                return nil
+            }
             return state.queued.removeFirst()
         }
     }

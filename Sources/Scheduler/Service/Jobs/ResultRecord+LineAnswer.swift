@@ -26,10 +26,11 @@ extension ResultRecord {
         do {
             json = try AnswerBody.normalise(body)
         } catch {
-            self.body = LineError(
-                code: "invalid_engine_answer",
-                message: "The engine answered status \(status) with a body that is not JSON: \(error)"
-            ).json
+            self.body =
+                LineError(
+                    code: "invalid_engine_answer",
+                    message: "The engine answered status \(status) with a body that is not JSON: \(error)"
+                ).json
             return
         }
         self.status = UInt16(clamping: status)

@@ -14,15 +14,18 @@ public struct LocalBlobStore: BlobStore {
         try FileNames.makeDirectory(self.staging)
     }
 
+    /// Starts a blob in the staging directory.
     public func stage(_ name: String) throws(FileError) -> any StagedBlob {
         let path = "\(self.staging)/\(name)"
         return LocalStagedBlob(file: try PosixFile(path, .create), pathOf: self.path)
     }
 
+    /// Opens a committed blob.
     public func open(_ key: String) throws(FileError) -> any BlobReader {
         try LocalBlobReader(path: self.path(key))
     }
 
+    /// Removes a blob; a missing one is fine.
     public func remove(_ key: String) throws(FileError) {
         try FileNames.remove(self.path(key))
     }

@@ -39,6 +39,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         }
     }
 
+    /// The record, or nil.
     public func get(_ key: RecordKey) async throws(StoreError) -> StoredRecord? {
         do {
             return try await self.pool.read { database in
@@ -53,6 +54,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         }
     }
 
+    /// Records of one kind, in the order of their ids.
     public func list(_ query: RecordQuery) async throws(StoreError) -> [StoredRecord] {
         var conditions = ["kind = ?"]
         var arguments: StatementArguments = [query.kind.rawValue]
@@ -79,6 +81,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         }
     }
 
+    /// Applies all changes or none; on disk when it returns.
     public func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError) {
         do {
             try await self.pool.write { database in
@@ -94,6 +97,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         }
     }
 
+    /// The answer remembered for an idempotency key, unless it is too old.
     public func rememberedAnswer(
         scope: String,
         key: String,

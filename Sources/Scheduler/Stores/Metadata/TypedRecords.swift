@@ -28,14 +28,18 @@ public protocol StoredObject: Codable, Sendable {
 }
 
 extension FileRecord: StoredObject {
+    /// A file's record.
     public static var kind: RecordKind { .file }
+    /// Lists filter by purpose.
     public var label: String { self.purpose.rawValue }
 }
 
 extension BatchRecord: StoredObject {
     /// Label of batches that have not ended.
     public static let activeLabel = "active"
+    /// A batch's record.
     public static var kind: RecordKind { .batch }
+    /// The unfinished ones are looked for at the start.
     public var label: String { self.status.isTerminal ? "ended" : Self.activeLabel }
 }
 
