@@ -152,10 +152,10 @@ def throughput(path, engine, bare_loop):
 
 def memory(path, engine):
     write_input(path / "small.jsonl", 1_000)
-    write_input(path / "wide.jsonl", 1_900, 105_000)
+    write_input(path / "wide.jsonl", LINES, 3_900)
     size = (path / "wide.jsonl").stat().st_size / 1e6
     print("\nPeak RssAnon in MiB, fresh processes each time: | file | scheduler | gateway |")
-    for name, label in [("small", "1,000 lines"), ("large", f"{LINES:,} lines"), ("wide", f"{size:.0f} MB")]:
+    for name, label in [("small", "1,000 lines"), ("large", f"{LINES:,} lines"), ("wide", f"{size:.0f} MB, {LINES:,} lines")]:
         pair = Pair(path, f"{MODEL}={engine}")
         peak = PeakMemory([pair.scheduler, pair.gateway])
         peak.start()

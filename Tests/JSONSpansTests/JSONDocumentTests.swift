@@ -123,7 +123,7 @@ struct JSONStringTests {
     @Test func encodedTextDecodesToTheSame() throws {
         for text in ["", "plain", "q\"b\\s/\u{1}\n\r\t", "é🚀\u{7F}"] {
             var bytes: [UInt8] = []
-            JSONString.appendEncoded(text.utf8, to: &bytes)
+            JSONString.appendEncoded(text, to: &bytes)
             let object = try JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed])
             #expect(object as? String == text)
         }

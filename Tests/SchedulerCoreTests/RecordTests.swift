@@ -82,13 +82,13 @@ struct AnswerTests {
     @Test("A5-10 an answer keeps its bytes but for the line ends between tokens")
     func answersKeepTheirBytes() throws {
         let body = "{\r\n \"n\": 9007199254740993,\n\"f\":1e400,\"s\":\"\\ud800\\n\"}"
-        let kept = try AnswerBody.normalise(Array(body.utf8))
+        let kept = try AnswerBody(Array(body.utf8)).bytes
         #expect(String(decoding: kept, as: UTF8.self) == "{ \"n\": 9007199254740993,\"f\":1e400,\"s\":\"\\ud800\\n\"}")
     }
 
     @Test("T-13 what is not JSON is refused", arguments: ["", "<html>", "{\"a\":", "{} {}"])
     func garbageIsRefused(_ body: String) {
-        #expect(throws: AnswerBody.Problem.self) { try AnswerBody.normalise(Array(body.utf8)) }
+        #expect(throws: AnswerBody.Problem.self) { _ = try AnswerBody(Array(body.utf8)) }
     }
 
     @Test(
@@ -98,8 +98,8 @@ struct AnswerTests {
             #"{"usage":{"input_tokens":3,"output_tokens":4,"input_tokens_details":{"cached_tokens":2},"output_tokens_details":{"reasoning_tokens":1}}}"#,
         ]
     )
-    func usageIsRead(_ body: String) {
-        let usage = Array(body.utf8).withUnsafeBytes { TokenUsage.extract(from: $0) }
+    func usageIsRead(_ body: String) throws {
+        let usage = try AnswerBody(Array(body.utf8)).usage
         #expect(
             usage
                 == TokenUsage(inputTokens: 3, cachedTokens: 2, outputTokens: 4, reasoningTokens: 1, totalTokens: 7)
@@ -107,9 +107,8 @@ struct AnswerTests {
     }
 
     @Test("nonsense counts say nothing", arguments: ["-1", "1.5", "1e9", "99999999999999999999", "\"3\"", "null"])
-    func nonsenseCounts(_ number: String) {
-        let body = Array("{\"usage\":{\"prompt_tokens\":\(number)}}".utf8)
-        #expect(body.withUnsafeBytes { TokenUsage.extract(from: $0) }?.inputTokens == 0)
+    func nonsenseCounts(_ number: String) throws {
+        #expect(try AnswerBody(Array("{\"usage\":{\"prompt_tokens\":\(number)}}".utf8)).usage?.inputTokens == 0)
     }
 }
 

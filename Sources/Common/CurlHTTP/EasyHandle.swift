@@ -199,7 +199,9 @@ extension EasyHandle {
 
     /// Whether the announced size is allowed; memory for it is reserved within a bound.
     private func announcedSizeFits(_ transfer: Transfer) -> Bool {
-        guard let text = transfer.headers["content-length"], let announced = Int(text) else { return true }
+        var announced: curl_off_t = -1
+        _ = ccurl_get_offset(self.raw, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced)
+        guard announced >= 0 else { return true }
         guard announced <= transfer.request.maximumResponseBytes else { return false }
         if transfer.request.onBody == nil, announced > 0 {
             transfer.body.reserveCapacity(min(announced, Self.maximumReservedBytes))

@@ -17,21 +17,30 @@ public struct HTTPResponseHeaders: Sendable {
 
     /// The value of the first field of this name, in any case.
     public subscript(name: String) -> String? {
-        let wanted = Array(name.utf8)
-        return self.raw.withUnsafeBytes { bytes in
-            for line in bytes.split(separator: 0x0A) where line.count > wanted.count {
-                let end = line.startIndex + wanted.count
-                guard line[end] == UInt8(ascii: ":"), Self.isSame(line[..<end], wanted) else { continue }
-                let value = line[(end + 1)...].drop { $0 == 0x20 || $0 == 0x09 }
-                let text = String(decoding: value, as: UTF8.self)
-                return String(text.prefix { !$0.isNewline })
-            }
-            return nil
+        var name = name
+        return name.withUTF8 { wanted in
+            self.raw.withUnsafeBytes { bytes in Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes) }
         }
     }
 
-    private static func isSame(_ name: some Collection<UInt8>, _ wanted: [UInt8]) -> Bool {
-        zip(name, wanted).allSatisfy { Self.lowercased($0) == Self.lowercased($1) }
+    private static func value(of wanted: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> String? {
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+            defer { start = end + 1 }
+            let colon = start + wanted.count
+            guard colon < end, bytes[colon] == UInt8(ascii: ":"), self.isSame(bytes, start, wanted) else { continue }
+            let value = bytes[(colon + 1)..<end].drop { $0 == 0x20 || $0 == 0x09 }
+            return String(decoding: value.prefix { $0 != 0x0D }, as: UTF8.self)
+        }
+        return nil
+    }
+
+    private static func isSame(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ wanted: UnsafeRawBufferPointer) -> Bool
+    {
+        for offset in 0..<wanted.count
+        where self.lowercased(bytes[start + offset]) != self.lowercased(wanted[offset]) { return false }
+        return true
     }
 
     private static func lowercased(_ byte: UInt8) -> UInt8 {

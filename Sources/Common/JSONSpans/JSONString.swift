@@ -36,7 +36,7 @@ public enum JSONString {
     }
 
     /// Appends a string with its quotes. Bytes that are not UTF-8 are replaced, since JSON cannot hold them.
-    public static func appendEncoded(_ utf8: some Collection<UInt8>, to bytes: inout [UInt8]) {
+    public static func appendEncoded(_ utf8: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
             bytes.append(contentsOf: utf8)
@@ -46,6 +46,12 @@ public enum JSONString {
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a string with its quotes.
+    public static func appendEncoded(_ text: String, to bytes: inout [UInt8]) {
+        var text = text
+        text.withUTF8 { self.appendEncoded(UnsafeRawBufferPointer($0), to: &bytes) }
     }
 
     private static func appendEscaped(_ byte: UInt8, to bytes: inout [UInt8]) {

@@ -100,7 +100,7 @@ struct AnswerGenerator {
 
     private var model: String {
         var bytes: [UInt8] = []
-        JSONString.appendEncoded(self.prompt.model.utf8, to: &bytes)
+        JSONString.appendEncoded(self.prompt.model, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 }

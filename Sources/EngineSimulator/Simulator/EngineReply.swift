@@ -11,7 +11,7 @@ struct EngineReply {
 
     static func quoted(_ text: String) -> String {
         var bytes: [UInt8] = []
-        JSONString.appendEncoded(text.utf8, to: &bytes)
+        JSONString.appendEncoded(text, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 

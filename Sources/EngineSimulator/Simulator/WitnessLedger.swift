@@ -22,12 +22,12 @@ final class WitnessLedger: Sendable {
     func record(id: String?, bodyHash: UInt64, path: String, start: Double, end: Double, outcome: String, status: Int) {
         var line = Array("{\"id\":".utf8)
         if let id {
-            JSONString.appendEncoded(id.utf8, to: &line)
+            JSONString.appendEncoded(id, to: &line)
         } else {
             line.append(contentsOf: "null".utf8)
         }
         line.append(contentsOf: ",\"body\":\"\(String(bodyHash, radix: 16))\",\"path\":".utf8)
-        JSONString.appendEncoded(path.utf8, to: &line)
+        JSONString.appendEncoded(path, to: &line)
         line.append(
             contentsOf: ",\"start\":\(start),\"end\":\(end),\"outcome\":\"\(outcome)\",\"status\":\(status)}\n".utf8
         )

@@ -47,27 +47,24 @@ extension TokenUsage {
     /// Largest count of one answer that is believed.
     public static let maximumTokens = Int(UInt32.max)
 
-    /// The `usage` of an answer, in the names of chat completions or of responses; nil when it has none.
-    public static func extract(from body: UnsafeRawBufferPointer) -> TokenUsage? {
-        var found: JSONSpan?
-        guard self.visit(body, 0..<body.count, { key, value in if key("usage") { found = value } }),
-            let span = found, span.kind == .object
-        else { return nil }
+    /// Reads the object that is an answer's `usage`, in the names of chat completions or of responses.
+    init?(_ body: UnsafeRawBufferPointer, _ span: JSONSpan) {
+        guard span.kind == .object else { return nil }
         var usage = TokenUsage()
         var total: Int?
-        _ = self.visit(body, span.range) { key, value in
-            if key("prompt_tokens") || key("input_tokens") { usage.inputTokens = self.number(body, value) }
-            if key("completion_tokens") || key("output_tokens") { usage.outputTokens = self.number(body, value) }
-            if key("total_tokens") { total = self.number(body, value) }
+        _ = Self.visit(body, span.range) { key, value in
+            if key("prompt_tokens") || key("input_tokens") { usage.inputTokens = Self.number(body, value) }
+            if key("completion_tokens") || key("output_tokens") { usage.outputTokens = Self.number(body, value) }
+            if key("total_tokens") { total = Self.number(body, value) }
             if key("prompt_tokens_details") || key("input_tokens_details") {
-                usage.cachedTokens = self.detail("cached_tokens", body, value)
+                usage.cachedTokens = Self.detail("cached_tokens", body, value)
             }
             if key("completion_tokens_details") || key("output_tokens_details") {
-                usage.reasoningTokens = self.detail("reasoning_tokens", body, value)
+                usage.reasoningTokens = Self.detail("reasoning_tokens", body, value)
             }
         }
-        usage.totalTokens = total ?? min(usage.inputTokens + usage.outputTokens, self.maximumTokens)
-        return usage
+        usage.totalTokens = total ?? min(usage.inputTokens + usage.outputTokens, Self.maximumTokens)
+        self = usage
     }
 
     private static func detail(_ name: StaticString, _ body: UnsafeRawBufferPointer, _ span: JSONSpan) -> Int {

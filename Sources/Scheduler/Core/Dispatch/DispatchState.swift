@@ -38,7 +38,8 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// The engines, by index.
     public private(set) var engines: [Engine] = []
-    private var queues: [String: FairTurns<Job, Line>] = [:]
+    /// Lines that wait, by model; few, and edited in place: a copy of a queue would cost as much as its lines.
+    private var queues: [(model: String, turns: FairTurns<Job, Line>)] = []
     private var delayed: [Delayed] = []
 
     /// No engines, no lines.
@@ -68,7 +69,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// Queues lines of one job for one model.
     public mutating func offer(_ lines: some Sequence<Line>, job: Job, model: String) {
-        self.queues[model, default: FairTurns()].append(lines, for: job)
+        self.queues[self.queueIndex(model)].turns.append(lines, for: job)
     }
 
     /// Gives back a line that was taken: to the head of its job at once, or after a delay.
@@ -76,7 +77,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         if let due {
             self.delayed.append(Delayed(due: due, model: model, job: job, line: line))
         } else {
-            self.queues[model, default: FairTurns()].prepend(line, for: job)
+            self.queues[self.queueIndex(model)].turns.prepend(line, for: job)
         }
     }
 
@@ -88,10 +89,10 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// Drops all lines of a job that are not in flight; gives them back.
     public mutating func withdraw(_ job: Job) -> [Line] {
         var dropped: [Line] = []
-        for model in self.queues.keys {
-            dropped += self.queues[model]?.remove(job) ?? []
+        for index in self.queues.indices {
+            dropped += self.queues[index].turns.remove(job)
         }
-        self.queues = self.queues.filter { $0.value.count > 0 }
+        self.queues.removeAll { $0.turns.count == 0 }
         dropped += self.delayed.filter { $0.job == job }.map(\.line)
         self.delayed.removeAll { $0.job == job }
         return dropped
@@ -101,23 +102,31 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     public mutating func wake(at now: Int64) {
         guard self.delayed.contains(where: { $0.due <= now }) else { return }
         for item in self.delayed where item.due <= now {
-            self.queues[item.model, default: FairTurns()].prepend(item.line, for: item.job)
+            self.queues[self.queueIndex(item.model)].turns.prepend(item.line, for: item.job)
         }
         self.delayed.removeAll { $0.due <= now }
     }
 
     /// Takes the next line that can be sent now.
     public mutating func next(at now: Int64) -> Assignment? {
-        for (model, queue) in self.queues where queue.count > 0 {
-            guard let engine = self.freeEngine(for: model, at: now) else { continue }
-            guard let (job, line) = self.queues[model]?.next() else { continue }
-            if self.queues[model]?.count == 0 {
-                self.queues[model] = nil
+        for index in self.queues.indices {
+            guard let engine = self.freeEngine(for: self.queues[index].model, at: now),
+                let (job, line) = self.queues[index].turns.next()
+            else { continue }
+            if self.queues[index].turns.count == 0 {
+                self.queues.remove(at: index)
             }
             self.engines[engine].inFlight += 1
             return Assignment(engine: engine, job: job, line: line)
         }
         return nil
+    }
+
+    /// The queue of a model; made when there is none.
+    private mutating func queueIndex(_ model: String) -> Int {
+        if let index = self.queues.firstIndex(where: { $0.model == model }) { return index }
+        self.queues.append((model, FairTurns()))
+        return self.queues.count - 1
     }
 
     /// Why no line of these models can be sent, for people; nil when an engine that serves one of them is ready.
@@ -138,11 +147,13 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     private func freeEngine(for model: String, at now: Int64) -> Int? {
-        self.engines.indices.filter { index in
-            let engine = self.engines[index]
-            return engine.condition == .ready && engine.busyUntil <= now && engine.inFlight < engine.concurrency
-                && engine.models.contains(model)
-        }.min { self.engines[$0].inFlight < self.engines[$1].inFlight }
+        var best: (index: Int, inFlight: Int)?
+        for (index, engine) in self.engines.enumerated()
+        where engine.inFlight < min(engine.concurrency, best?.inFlight ?? .max) {
+            guard engine.condition == .ready, engine.busyUntil <= now, engine.models.contains(model) else { continue }
+            best = (index, engine.inFlight)
+        }
+        return best?.index
     }
 }
 

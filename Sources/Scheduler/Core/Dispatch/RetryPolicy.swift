@@ -81,11 +81,11 @@ public struct RetryPolicy: Sendable, Equatable {
     /// - Parameters:
     ///   - result: what came of the attempt.
     ///   - countedAttempts: counted attempts of this line before this one.
-    ///   - jitter: a random number in 0..<1 that spreads the delays.
+    ///   - jitter: a random number in 0..<1 that spreads the delays; asked for only when there is one to spread.
     public func decide(
         _ result: AttemptResult,
         countedAttempts: Int,
-        jitter: Double
+        jitter: @autoclosure () -> Double
     ) -> (line: LineDecision, engine: EngineVerdict) {
         switch result {
         case .answered(let status, let retryAfter):
@@ -109,7 +109,7 @@ public struct RetryPolicy: Sendable, Equatable {
         status: Int,
         retryAfter: Int64?,
         _ countedAttempts: Int,
-        _ jitter: Double
+        _ jitter: () -> Double
     ) -> (line: LineDecision, engine: EngineVerdict) {
         switch status {
         case 429, 503:
@@ -122,11 +122,11 @@ public struct RetryPolicy: Sendable, Equatable {
         }
     }
 
-    private func again(_ countedAttempts: Int, _ jitter: Double) -> LineDecision {
+    private func again(_ countedAttempts: Int, _ jitter: () -> Double) -> LineDecision {
         guard countedAttempts + 1 < self.maximumAttempts else { return .record }
         let doubled = self.baseDelayMilliseconds << Int64(min(countedAttempts, 20))
         let delay = min(doubled, self.maximumDelayMilliseconds)
         // Between half and the whole delay, so that lines that failed together do not come back together.
-        return .retry(afterMilliseconds: delay / 2 + Int64(Double(delay / 2) * jitter), counted: true)
+        return .retry(afterMilliseconds: delay / 2 + Int64(Double(delay / 2) * jitter()), counted: true)
     }
 }

@@ -55,6 +55,28 @@ public struct BatchLine: Sendable, Equatable {
         )
     }
 
+    /// Finds `custom_id` and body of a line that `parse` has accepted before, in one pass.
+    public static func locate(_ line: UnsafeRawBufferPointer) throws(LineProblem) -> (
+        customID: Range<Int>, body: Range<Int>
+    ) {
+        var customID: Range<Int>?
+        var body: Range<Int>?
+        do throws(JSONError) {
+            try JSONDocument.members(of: line, in: 0..<line.count) { key, value in
+                let key = UnsafeRawBufferPointer(rebasing: line[key])
+                if JSONString.equals(key, "custom_id") {
+                    customID = value.inside
+                } else if JSONString.equals(key, "body") {
+                    body = value.range
+                }
+            }
+        } catch {
+            throw LineProblem(error)
+        }
+        guard let customID, let body else { throw LineProblem(.missingParameter, "The line has changed.") }
+        return (customID, body)
+    }
+
     private static func inputCount(_ line: UnsafeRawBufferPointer, _ input: JSONSpan?) -> Int {
         guard let input, input.kind == .array else { return 1 }
         var texts = 0

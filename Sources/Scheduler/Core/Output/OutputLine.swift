@@ -19,7 +19,7 @@ public enum OutputLine {
         bytes.append(contentsOf: String(status).utf8)
         bytes.append(contentsOf: #","request_id":"#.utf8)
         if requestID.isEmpty {
-            JSONString.appendEncoded(id.utf8, to: &bytes)
+            JSONString.appendEncoded(id, to: &bytes)
         } else {
             JSONString.appendEncoded(requestID, to: &bytes)
         }
@@ -43,7 +43,7 @@ public enum OutputLine {
 
     private static func start(id: String, customID: UnsafeRawBufferPointer, into bytes: inout [UInt8]) {
         bytes.append(contentsOf: #"{"id":"#.utf8)
-        JSONString.appendEncoded(id.utf8, to: &bytes)
+        JSONString.appendEncoded(id, to: &bytes)
         bytes.append(contentsOf: #","custom_id":""#.utf8)
         bytes.append(contentsOf: customID)
         bytes.append(UInt8(ascii: "\""))
@@ -77,9 +77,9 @@ public struct LineError: Sendable, Equatable {
     /// `{"code":...,"message":...}`.
     public var json: [UInt8] {
         var bytes = Array(#"{"code":"#.utf8)
-        JSONString.appendEncoded(self.code.utf8, to: &bytes)
+        JSONString.appendEncoded(self.code, to: &bytes)
         bytes.append(contentsOf: #","message":"#.utf8)
-        JSONString.appendEncoded(self.message.utf8, to: &bytes)
+        JSONString.appendEncoded(self.message, to: &bytes)
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }

@@ -9,9 +9,9 @@ import Synchronization
 /// Runs on threads of its own. The sync of the group is the commit point of its lines.
 final class JobCommitter: Sendable {
     /// How long a small group waits for company, in microseconds: one sync costs as much as many records.
-    private static let lingerMicroseconds: UInt32 = 1_000
+    private static let lingerMicroseconds: UInt32 = 2_000
     /// A group of this size does not wait.
-    private static let groupSize = 128
+    private static let groupSize = 256
     /// Pause before a full disk is tried again, in seconds.
     private static let fullDiskPauseSeconds: UInt32 = 1
 

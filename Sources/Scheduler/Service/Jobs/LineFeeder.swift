@@ -35,7 +35,7 @@ struct LineFeeder: Sendable {
         try page.forEachLine { number, entry, bytes in
             guard !self.done.isDone(number), Int(entry.model) < self.models.count else { return }
             let model = self.models[Int(entry.model)]
-            let body = try BatchLine.parse(bytes).body
+            let body = try BatchLine.locate(bytes).body
             lines[model, default: []].append(
                 LineRequest(job: self.job, line: number, model: model, body: Array(bytes[body]))
             )

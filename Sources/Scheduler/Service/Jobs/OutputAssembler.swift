@@ -21,7 +21,7 @@ struct OutputAssembler {
         var first = 0
         while let page = try self.reader.page(from: first) {
             try page.forEachLine { number, _, line in
-                let customID = UnsafeRawBufferPointer(rebasing: line[try BatchLine.parse(line).customID])
+                let customID = UnsafeRawBufferPointer(rebasing: line[try BatchLine.locate(line).customID])
                 try self.append(number, customID, records, output, errors, &result)
             }
             try output.writeIfLarge(Self.bufferBytes)

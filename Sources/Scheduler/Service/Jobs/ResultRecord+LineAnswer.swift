@@ -22,9 +22,9 @@ extension ResultRecord {
     }
 
     private mutating func take(status: Int, requestID: String, body: [UInt8]) {
-        let json: [UInt8]
+        let answer: AnswerBody
         do {
-            json = try AnswerBody.normalise(body)
+            answer = try AnswerBody(body)
         } catch {
             self.body =
                 LineError(
@@ -37,8 +37,8 @@ extension ResultRecord {
         self.requestID = Array(requestID.utf8.prefix(Int(UInt8.max)))
         self.outcome = (200..<300).contains(status) ? .success : .refused
         if self.outcome == .success {
-            self.usage = json.withUnsafeBytes { TokenUsage.extract(from: $0) } ?? TokenUsage()
+            self.usage = answer.usage ?? TokenUsage()
         }
-        self.body = json
+        self.body = answer.bytes
     }
 }
