@@ -163,5 +163,6 @@ let package = Package(
         ),
         .tests("SchedulerCoreTests", ["SchedulerCore"]),
         .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore"]),
+        .tests("SchedulerServiceTests", ["SchedulerService", "GatewayServer", "EngineSimulator", "Settings"]),
     ]
 )

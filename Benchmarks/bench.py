@@ -194,4 +194,5 @@ def main():
             nginx.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ struct ImportGraphTests {
         "SchedulerStores": ["Foundation", "Glibc"],
         "SchedulerService": ["Glibc", "Synchronization"],
         "ProtoRPC": ["Synchronization"],
-        "GatewayAPI": ["Glibc", "Musl", "Darwin"],
+        "GatewayAPI": ["FoundationEssentials", "Glibc", "Musl", "Darwin"],
         "GatewayServer": ["Foundation", "FoundationEssentials", "Synchronization"],
         "EngineSimulator": ["Glibc", "Synchronization"],
         "CommandLineTool": ["Foundation", "Synchronization"],

@@ -117,6 +117,88 @@ class Files(Case):
         self.assertEqual(self.client.files.content(file.id).read(), content)
 
 
+class Forms(Case):
+    """Multipart cases of T-35 and HTTP cases of T-36."""
+
+    FILE = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\r\n'
+    PURPOSE = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    END = b"--x--\r\n"
+
+    def post(self, content, content_type="multipart/form-data; boundary=x"):
+        return self.raw("POST", "/v1/files", content=content, headers={"content-type": content_type})
+
+    def assert_refused(self, answer, status=400):
+        self.assertEqual(answer.status_code, status, answer.text)
+        self.assertEqual(set(answer.json()["error"]), {"message", "type", "param", "code"})
+
+    def test_T35_broken_forms_are_refused(self):
+        nested = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n' \
+                 b"content-type: multipart/mixed; boundary=y\r\n\r\n--y--\r\n"
+        forms = {
+            "no boundary": (self.FILE + self.PURPOSE + self.END, "multipart/form-data"),
+            "another type": (b"{}", "application/json"),
+            "unterminated": (self.PURPOSE + self.FILE,),
+            "no purpose": (self.FILE + self.END,),
+            "no name": (b"--x\r\ncontent-disposition: form-data\r\n\r\nv\r\n" + self.PURPOSE + self.FILE + self.END,),
+            "two files": (self.PURPOSE + self.FILE + self.FILE + self.END,),
+            "nested": (self.PURPOSE + nested + self.END,),
+            "many parts": (self.PURPOSE + self.PURPOSE.replace(b"purpose", b"other") * 10_000 + self.FILE + self.END,),
+            "long header": (b"--x\r\na: " + b"b" * 1_000_000 + b"\r\n\r\n\r\n" + self.END,),
+            "unknown purpose": (self.PURPOSE.replace(b"batch", b"fun") + self.FILE + self.END,),
+            "empty": (b"",),
+        }
+        for name, form in forms.items():
+            with self.subTest(name):
+                answer = self.post(*form)
+                self.assertIn(answer.status_code, (400, 413, 415), answer.text)
+                self.assert_refused(answer, answer.status_code)
+
+    def test_A7_11_a_file_name_is_data(self):
+        for name in ["../../etc/passwd", "a/b\\c", "x" * 1_000, "\u202egnp.exe", "🚀" * 200]:
+            form = self.FILE.replace(b"a.jsonl", name.replace("\\", "\\\\").encode())
+            answer = self.post(self.PURPOSE + form + self.END)
+            self.assertEqual(answer.status_code, 200, answer.text)
+            self.assertEqual(self.client.files.content(answer.json()["id"]).read(), b"{}")
+
+    def test_A7_05_a_file_that_is_too_large_is_refused_before_its_body(self):
+        path = self.services.path / "head"
+        path.write_bytes(b"x")
+        run = subprocess.run(["curl", "-sv", "-X", "POST", f"{self.services.url}/v1/files", "-H", "expect: 100-continue",
+                              "-H", "content-type: multipart/form-data; boundary=x", "-H", "content-length: 900000000",
+                              "--data-binary", f"@{path}", "--max-time", "20"], capture_output=True, text=True)
+        self.assertIn(" 413 ", run.stderr)
+        self.assertNotIn("100 Continue", run.stderr)
+        self.assertIn("message", json.loads(run.stdout)["error"])
+
+    def test_T36_curl_gets_its_100_continue(self):
+        (self.services.path / "curl.jsonl").write_bytes(jsonl(request(str(n), "x" * 900) for n in range(3_000)))
+        run = subprocess.run(["curl", "-sv", f"{self.services.url}/v1/files", "-F", "purpose=batch",
+                              "-F", f"file=@{self.services.path}/curl.jsonl", "-H", "expect: 100-continue"],
+                             capture_output=True, text=True)
+        self.assertIn("HTTP/1.1 100 Continue", run.stderr)
+        self.assertNotIn("Done waiting for 100-continue", run.stderr)
+        self.assertEqual(json.loads(run.stdout)["object"], "file")
+
+    def test_T36_what_is_not_http_gets_an_error_object(self):
+        import socket
+        host, port = self.services.gateway.address.rsplit(":", 1)
+        requests = [
+            b"nonsense\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"POST /v1/files HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 200_000 + b"\r\n\r\n",
+        ]
+        for sent in requests:
+            with socket.create_connection((host, int(port)), timeout=20) as connection:
+                connection.sendall(sent)
+                answer = b""
+                while piece := connection.recv(65_536):
+                    answer += piece
+                head, _, body = answer.partition(b"\r\n\r\n")
+                self.assertRegex(head, rb"^HTTP/1.1 4\d\d ", sent[:40])
+                self.assertIn("message", json.loads(body)["error"], sent[:40])
+
+
 class Batches(Case):
     def test_A5_every_line_has_one_answer_in_input_order(self):
         requests = [request(f"id-{n}", f"prompt {n}", max_tokens=5) for n in range(500)]

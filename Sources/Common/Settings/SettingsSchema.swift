@@ -20,7 +20,8 @@ public struct SettingsSchema: Sendable {
     static let environmentOfAllPrograms: Set<String> = [
         "BACKFILL_LISTEN", "BACKFILL_DATA", "BACKFILL_ENGINE", "BACKFILL_ENGINE_CONCURRENCY", "BACKFILL_CONFIG",
         "BACKFILL_LOG_LEVEL", "BACKFILL_SCHEDULER", "BACKFILL_GATEWAY", "BACKFILL_API_KEY",
-        "BACKFILL_ALLOW_NON_LOOPBACK",
+        "BACKFILL_ALLOW_NON_LOOPBACK", "BACKFILL_MODEL", "BACKFILL_WITNESS", "BACKFILL_TIME_TO_FIRST_TOKEN",
+        "BACKFILL_TIME_PER_TOKEN", "BACKFILL_SLOTS",
     ]
 
     func setting(_ name: String) -> AnySetting? {

@@ -31,7 +31,7 @@ public enum SimulatorSettings {
         "witness",
         "FILE",
         "gets a line for each request that ran",
-        default: nil
+        default: ""
     )
     static let firstToken = SettingKey<Duration>.duration(
         "time-to-first-token",
@@ -71,7 +71,7 @@ extension SimulatorConfiguration {
         self.init()
         self.listen = try values.required(SimulatorSettings.listen)
         if let models = values[SimulatorSettings.model], !models.isEmpty { self.models = models }
-        self.witness = values[SimulatorSettings.witness]
+        self.witness = values[SimulatorSettings.witness].flatMap { $0.isEmpty ? nil : $0 }
         self.timeToFirstToken = try values.required(SimulatorSettings.firstToken)
         self.timePerToken = try values.required(SimulatorSettings.perToken)
         self.slots = try values.required(SimulatorSettings.slots)
