@@ -163,6 +163,9 @@ let package = Package(
         ),
         .tests("SchedulerCoreTests", ["SchedulerCore"]),
         .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore"]),
+        .tests("GatewayAPITests", ["GatewayAPI", .nioCore]),
+        .tests("EngineSimulatorTests", ["EngineSimulator"]),
+        .tests("CommandLineToolTests", ["CommandLineTool"]),
         .tests("SchedulerServiceTests", ["SchedulerService", "GatewayServer", "EngineSimulator", "Settings"]),
     ]
 )

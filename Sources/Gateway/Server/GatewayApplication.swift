@@ -5,6 +5,7 @@ import NIOCore
 import ProtoRPC
 public import ServiceLifecycle
 import Settings
+import Settings
 
 /// The gateway as one service: serves the REST API and passes requests to schedulers until shutdown.
 public struct GatewayApplication: Service {

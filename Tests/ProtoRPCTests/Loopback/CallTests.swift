@@ -4,7 +4,7 @@ import ProtoRPC
 import Testing
 
 /// Calls over real sockets, both ends ours.
-@Suite struct CallTests {
+@Suite(.timeLimit(.minutes(1))) struct CallTests {
     @Test func aCallBringsBackTheAnswer() async throws {
         try await withServer { server in
             try await withClient(of: server) { client in

@@ -6,7 +6,7 @@ import Testing
 @testable import ProtoRPC
 
 /// What the client makes of a server that speaks the framing by hand.
-@Suite struct ClientProtocolTests {
+@Suite(.timeLimit(.minutes(1))) struct ClientProtocolTests {
     private let message = Envelope.KeyValue(key: "k")
 
     @Test("G2-01 G2-04 G3-03 a request on the wire is what the generated types encode, ids are 1, 3, 5")

@@ -4,7 +4,7 @@ import ProtoMessages
 import ProtoRPC
 import Testing
 
-@Suite struct DeadlineTests {
+@Suite(.timeLimit(.minutes(1))) struct DeadlineTests {
     private let message = Envelope.KeyValue(key: "k")
 
     @Test("G5-07 the server answers at the deadline and cancels the handler")

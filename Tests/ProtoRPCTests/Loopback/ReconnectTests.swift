@@ -4,7 +4,7 @@ import Testing
 
 @testable import ProtoRPC
 
-@Suite struct ReconnectTests {
+@Suite(.timeLimit(.minutes(1))) struct ReconnectTests {
     @Test func aServerThatComesBackOnItsPortIsUsedAgain() async throws {
         let port = try await withServer { $0.port }
         let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)

@@ -4,7 +4,7 @@ import ProtoMessages
 import ProtoRPC
 import Testing
 
-@Suite struct ServerLimitTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerLimitTests {
     @Test("G6-11 metadata over the limit is RESOURCE_EXHAUSTED")
     func metadata() async throws {
         let allowed = (0..<64).map { Envelope.KeyValue(key: "key-\($0)") }

@@ -5,7 +5,7 @@ import ProtoRPC
 import Testing
 
 /// What the server answers to a client that speaks the framing by hand.
-@Suite struct ServerProtocolTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerProtocolTests {
     private let message = Envelope.KeyValue(key: "k", value: "v")
 
     @Test("G2-05 a request with flags 0x00 or 0x01 is a unary call", arguments: [UInt8(0), 1])

@@ -5,7 +5,7 @@ import ProtoRPC
 import ServiceLifecycle
 import Testing
 
-@Suite struct ShutdownTests {
+@Suite(.timeLimit(.minutes(1))) struct ShutdownTests {
     private let message = Envelope.KeyValue(key: "k")
 
     @Test("G6-05 a draining server ends running calls, refuses new ones and closes")

@@ -229,6 +229,9 @@ extension HTTPVersion {
 }
 
 extension HTTPRequestHead {
+    /// The parser lets only HTTP/1.0 and HTTP/1.1 through.
+    fileprivate var isHTTP10: Bool { self.version == .http1_0 }
+
     fileprivate var expectsContinue: Bool {
         !self.version.isBeforeHTTP11 && self.hasBody && self.headers.contains(name: "expect")
     }
