@@ -166,6 +166,12 @@ let package = Package(
         .tests("GatewayAPITests", ["GatewayAPI", .nioCore]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
-        .tests("SchedulerServiceTests", ["SchedulerService", "GatewayServer", "EngineSimulator", "Settings"]),
+        .tests(
+            "SchedulerServiceTests",
+            [
+                "SchedulerService", "SchedulerCore", "SchedulerStores", "GatewayServer", "EngineSimulator", "Settings",
+                "Checksum", .nioCore, .nioPosix,
+            ]
+        ),
     ]
 )

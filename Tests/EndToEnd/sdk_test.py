@@ -5,6 +5,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import openai
@@ -115,6 +116,62 @@ class Files(Case):
         content = jsonl(request(f"line-{n}", "x" * 900) for n in range(30_000))
         file = self.upload(content)
         self.assertEqual(self.client.files.content(file.id).read(), content)
+
+
+class LargeFiles(Case):
+    """T-34: files at and over the limits. They are sparse or made on the fly, so that nothing large stays here."""
+
+    MOST = 200 << 20
+
+    def post(self, make):
+        """Uploads what `make` writes and gives the status and the object."""
+        with tempfile.TemporaryFile() as file:
+            make(file)
+            file.seek(0)
+            done = subprocess.run(
+                ["curl", "-s", "-w", "\n%{http_code}", self.services.url + "/v1/files", "-F", "purpose=batch",
+                 "-F", "file=@-;filename=large.jsonl"],
+                stdin=file, capture_output=True, check=True,
+            )
+        text, status = done.stdout.decode().rsplit("\n", 1)
+        return int(status), json.loads(text)
+
+    def codes(self, file_id):
+        batch = self.wait(self.create(file_id).id)
+        self.assertEqual(batch.status, "failed")
+        return [(error.code, error.line) for error in batch.errors.data]
+
+    def test_T34_200_MiB_are_taken_and_one_more_byte_is_not(self):
+        # Several times, since the chunks of an upload race with each other.
+        for _ in range(3):
+            status, file = self.post(lambda file: file.truncate(self.MOST))
+            self.assertEqual((status, file.get("bytes")), (200, self.MOST), file)
+            status, refusal = self.post(lambda file: file.truncate(self.MOST + 1))
+            self.assertEqual((status, refusal["error"]["code"]), (413, "file_too_large"))
+
+    def test_T34_one_line_of_200_MB_is_refused_by_its_length(self):
+        status, file = self.post(lambda file: file.truncate(self.MOST))
+        self.assertEqual(self.codes(file["id"]), [("line_too_long", 1)])
+
+    def test_T34_a_gigabyte_of_brackets_is_refused(self):
+        def brackets(file):
+            for _ in range(1024):
+                file.write(b"[" * (1 << 20))
+
+        status, refusal = self.post(brackets)
+        self.assertEqual((status, refusal["error"]["code"]), (413, "file_too_large"))
+
+    def test_T34_deep_brackets_in_a_line_are_refused(self):
+        status, file = self.post(lambda file: file.write(b"[" * (8 << 20)))
+        self.assertEqual([line for _, line in self.codes(file["id"])], [1])
+
+    def test_T34_50001_lines_are_one_too_many(self):
+        content = jsonl(request(str(n)) for n in range(50_001))
+        self.assertEqual(self.codes(self.upload(content).id), [("too_many_tasks", None)])
+
+    def test_T34_ids_that_are_the_same_at_both_ends_of_a_large_file(self):
+        content = jsonl(request(str(n % 49_999)) for n in range(50_000))
+        self.assertEqual(self.codes(self.upload(content).id), [("duplicate_custom_id", 50_000)])
 
 
 class Forms(Case):

@@ -79,7 +79,7 @@ import Testing
             }
         } client: { client in
             await client.until { !$0.isEmpty }
-            let options = CallOptions(timeout: .milliseconds(100))
+            let options = CallOptions(timeout: .milliseconds(500))
             let error = await failure { try await client.echo(self.message, options: options) }
             #expect(error?.code == .deadlineExceeded)
             #expect(error?.notSent == false)

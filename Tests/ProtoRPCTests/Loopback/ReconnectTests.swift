@@ -8,7 +8,7 @@ import Testing
     @Test func aServerThatComesBackOnItsPortIsUsedAgain() async throws {
         let port = try await withServer { $0.port }
         let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
-        try await withClient(RPCClientConfiguration(endpoints: [endpoint])) { client in
+        try await withClient(patientClient(of: [endpoint])) { client in
             for _ in 0..<3 {
                 try await withServer(RPCServerConfiguration(port: port)) { _ in
                     await client.until { $0 == [endpoint] }
@@ -24,7 +24,7 @@ import Testing
         let port = try await withServer { $0.port }
         let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
         let backOff = BackOff(minimum: .seconds(3_600), maximum: .seconds(3_600))
-        try await withClient(RPCClientConfiguration(endpoints: [endpoint], backOff: backOff)) { client in
+        try await withClient(patientClient(of: [endpoint], backOff: backOff)) { client in
             // The first call waits for the first attempt, the second finds the back-off.
             for _ in 0..<2 {
                 let error = await failure { try await client.echo() }

@@ -83,7 +83,7 @@ import Testing
         let wait = RPCMethod<Envelope.KeyValue, Envelope.KeyValue>(service: echo.service, name: "Wait")
         let port = try await withServer { $0.port }
         let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
-        try await withClient(RPCClientConfiguration(endpoints: [endpoint])) { client in
+        try await withClient(patientClient(of: [endpoint])) { client in
             async let outcome = failure {
                 await client.until { $0 == [endpoint] }
                 return try await client.call(wait, Envelope.KeyValue())
@@ -102,7 +102,7 @@ import Testing
         let stage = Stage()
         let hold = RPCMethod<Envelope.KeyValue, Envelope.KeyValue>(service: echo.service, name: "Hold")
         try await withServer(router: stage.router()) { server in
-            let configuration = RPCClientConfiguration(endpoints: [server.endpoint])
+            let configuration = patientClient(of: [server.endpoint])
             try await withStoppableClient(configuration) { client, lifecycle in
                 try await withThrowingTaskGroup(of: Envelope.KeyValue.self) { group in
                     group.addTask { try await client.call(hold, message) }

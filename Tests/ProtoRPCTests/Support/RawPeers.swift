@@ -169,7 +169,7 @@ func withScriptedServer(
             }
         }
         guard let port = await ports.first(where: { _ in true }) else { throw ServerDidNotStart() }
-        var configuration = RPCClientConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
+        var configuration = patientClient(of: [.init(host: "127.0.0.1", port: port)])
         configuration.lanes = [.control]
         configure(&configuration)
         try await withClient(configuration, body)

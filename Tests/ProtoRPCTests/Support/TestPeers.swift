@@ -32,6 +32,16 @@ struct TestServer: Sendable {
 
 struct ServerDidNotStart: Error {}
 
+/// A client whose calls wait for the first connection however busy the machine is.
+func patientClient(of endpoints: [RPCClient.Endpoint], backOff: BackOff = BackOff()) -> RPCClientConfiguration {
+    RPCClientConfiguration(
+        endpoints: endpoints,
+        connectTimeout: .seconds(60),
+        connectionWait: .seconds(60),
+        backOff: backOff
+    )
+}
+
 func withServer<Result: Sendable>(
     _ configuration: RPCServerConfiguration = RPCServerConfiguration(),
     router: RPCRouter = echoRouter(),
@@ -68,7 +78,7 @@ func withClient<Result: Sendable>(
     of servers: TestServer...,
     body: @escaping @Sendable (RPCClient) async throws -> Result
 ) async throws -> Result {
-    try await withClient(RPCClientConfiguration(endpoints: servers.map(\.endpoint)), body)
+    try await withClient(patientClient(of: servers.map(\.endpoint)), body)
 }
 
 /// Runs a service and `body` beside it; the service ends with the body.

@@ -57,16 +57,16 @@ public struct InputFileIndexer: Sendable {
 
     /// Takes the next bytes of the file.
     public mutating func consume(_ chunk: UnsafeRawBufferPointer) {
-        var splitter = self.splitter
-        splitter.consume(chunk) { self.take($0, $1) }
-        self.splitter = splitter
+        self.withSplitter { splitter, indexer in
+            splitter.consume(chunk) { indexer.take($0, $1) }
+        }
     }
 
     /// The file ends here.
     public mutating func finish() {
-        var splitter = self.splitter
-        splitter.finish { self.take($0, $1) }
-        self.splitter = splitter
+        self.withSplitter { splitter, indexer in
+            splitter.finish { indexer.take($0, $1) }
+        }
         if self.lines == 0, self.problems.isEmpty {
             self.add(LineProblem(.emptyFile, "The file has no requests."), line: nil)
         }
@@ -130,6 +130,14 @@ public struct InputFileIndexer: Sendable {
 }
 
 extension InputFileIndexer {
+    /// Moves the splitter out while it calls back: a copy would copy the line it carries at every chunk.
+    private mutating func withSplitter(_ body: (inout LineSplitter, inout InputFileIndexer) -> Void) {
+        var splitter = LineSplitter(maximumLineBytes: self.limits.lineBytes)
+        swap(&splitter, &self.splitter)
+        body(&splitter, &self)
+        swap(&splitter, &self.splitter)
+    }
+
     private mutating func take(_ line: LineSplitter.Line, _ bytes: UnsafeRawBufferPointer?) {
         guard let bytes else {
             self.lines += 1

@@ -47,13 +47,13 @@ struct LineSplitter {
     }
 
     private mutating func carry(_ bytes: UnsafeRawBufferPointer) {
-        if self.carried.count + bytes.count <= self.maximumLineBytes + 1 {
+        self.carriedLength += UInt64(bytes.count)
+        if self.carriedLength <= UInt64(self.maximumLineBytes) + 1 {
             self.carried.append(contentsOf: bytes)
         } else {
             // Too long: only its length matters from here on.
             self.carried = []
         }
-        self.carriedLength += UInt64(bytes.count)
         self.position += UInt64(bytes.count)
     }
 

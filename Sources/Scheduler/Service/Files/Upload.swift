@@ -97,22 +97,29 @@ actor Upload {
 
     /// Throws the bytes away; chunks that wait fail.
     func abort() async throws {
-        while self.isBusy { await self.waiters.wait() }
         guard !self.isClosed else { return }
         self.isClosed = true
         self.waiters.wakeAll()
+        while true {
+            let generation = self.waiters.generation
+            guard self.isBusy else { break }
+            try Task.checkCancellation()
+            await self.waiters.wait(since: generation)
+        }
         let writer = self.writer
         try await self.threads.runIfActive { try writer.abort() }
     }
 
     /// Returns when everything before `offset` is applied and nobody is writing.
     private func turn(for offset: UInt64) async throws {
-        while !self.isClosed, self.isBusy || offset > self.applied {
+        while true {
+            let generation = self.waiters.generation
+            guard !self.isClosed, self.isBusy || offset > self.applied else { break }
             guard self.waiters.count < Self.maximumWaiting else {
                 throw RPCErrors.make(.resourceExhausted, "too many chunks are waiting for the one at \(self.applied)")
             }
             try Task.checkCancellation()
-            await self.waiters.wait()
+            await self.waiters.wait(since: generation)
         }
         guard !self.isClosed else { throw RPCErrors.make(.failedPrecondition, "the upload is closed") }
     }

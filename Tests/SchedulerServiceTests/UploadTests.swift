@@ -1,0 +1,112 @@
+import Checksum
+import Foundation
+import NIOCore
+import NIOPosix
+import SchedulerCore
+import SchedulerStores
+import Testing
+
+@testable import SchedulerService
+
+/// Chunks over one connection run in tasks of their own, so that they reach the upload in any order.
+@Suite(.timeLimit(.minutes(2)))
+struct UploadTests {
+    private static let threads = NIOThreadPool.singleton
+
+    @Test func chunksInAnyOrderBecomeTheFile() async throws {
+        try await Self.withUpload { upload, blobs in
+            let chunks = (0..<10_000).map { index in
+                (offset: UInt64(index * 8), bytes: ByteBuffer(string: "\(10_000_000 + index)"))
+            }
+            var next = 0
+            // A window of four, as gateways send them; a lost wake-up would stop it for ever.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for chunk in chunks {
+                    if next >= 4 { try await group.next() }
+                    next += 1
+                    group.addTask { _ = try await upload.write(chunk.bytes, at: chunk.offset) }
+                }
+                try await group.waitForAll()
+            }
+            _ = try await upload.complete(as: "file-1", bytes: 80_000, purpose: .userData)
+            let content = try blobs.open("file-1").read(count: 80_000, at: 0)
+            #expect(content == chunks.flatMap { Array($0.bytes.readableBytesView) })
+        }
+    }
+
+    @Test func aChunkThatCameAlreadyIsAcknowledgedAgain() async throws {
+        try await Self.withUpload { upload, _ in
+            let chunk = ByteBuffer(string: "abcd")
+            var staged: [UInt64] = []
+            for offset: UInt64 in [0, 0, 4, 0] {
+                staged.append(try await upload.write(chunk, at: offset))
+            }
+            #expect(staged == [4, 4, 8, 8])
+        }
+    }
+
+    @Test func aChunkThatOverlapsIsRefused() async throws {
+        try await Self.withUpload { upload, _ in
+            _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
+            await #expect(throws: (any Error).self) { try await upload.write(ByteBuffer(string: "cdef"), at: 2) }
+        }
+    }
+
+    @Test func aDamagedChunkIsRefusedAndMayBeSentAgain() async throws {
+        try await Self.withUpload { upload, _ in
+            let chunk = ByteBuffer(string: "abcd")
+            await #expect(throws: (any Error).self) { try await upload.write(chunk, at: 0, crc: 1, now: 0) }
+            let staged = try await upload.write(chunk, at: 0)
+            #expect(staged == 4)
+        }
+    }
+
+    @Test func anAbortEndsTheChunksThatWait() async throws {
+        try await Self.withUpload { upload, _ in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await #expect(throws: (any Error).self) {
+                        try await upload.write(ByteBuffer(string: "abcd"), at: 4)
+                    }
+                }
+                group.addTask {
+                    await #expect(throws: Never.self) { try await upload.abort() }
+                }
+            }
+            await #expect(throws: (any Error).self) { try await upload.write(ByteBuffer(string: "abcd"), at: 0) }
+        }
+    }
+
+    @Test func aSizeThatDidNotComeIsRefused() async throws {
+        try await Self.withUpload { upload, _ in
+            _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
+            await #expect(throws: (any Error).self) {
+                try await upload.complete(as: "file-1", bytes: 3, purpose: .userData)
+            }
+        }
+    }
+
+    private static func withUpload(_ body: @Sendable (Upload, any BlobStore) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("upload-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let blobs = try LocalBlobStore(directory: directory)
+        let writer = try UploadWriter(id: "upload_1", mayBeBatchInput: false, blobs: blobs)
+        let upload = Upload(
+            id: "upload_1",
+            tenant: "default",
+            purpose: .userData,
+            writer: writer,
+            threads: Self.threads,
+            now: 0
+        )
+        try await body(upload, blobs)
+    }
+}
+
+extension Upload {
+    /// Writes a chunk with the right checksum.
+    fileprivate func write(_ data: ByteBuffer, at offset: UInt64) async throws -> UInt64 {
+        try await self.write(data, at: offset, crc: data.withUnsafeReadableBytes { CRC32C.checksum($0) }, now: 0)
+    }
+}
