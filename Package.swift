@@ -147,23 +147,25 @@ let package = Package(
         ),
         .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: commonSettings),
         // One folder of tests a target; whole programs are tested by Tests/EndToEnd.
         .tests("ArchitectureTests", []),
         .tests("ChecksumTests", ["Checksum"]),
-        .tests("JSONSpansTests", ["JSONSpans"]),
+        .tests("JSONSpansTests", ["TestSupport", "JSONSpans"]),
         .tests("SettingsTests", ["Settings"]),
-        .tests("CurlHTTPTests", ["CurlHTTP", "EngineSimulator", "Settings", .logging]),
-        .tests("ProtoMessagesTests", ["ProtoMessages", .nioCore]),
-        .tests("ProtoFramingTests", ["ProtoFraming", .nioCore]),
+        .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
+        .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
+        .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
         .tests(
             "ProtoRPCTests",
             [
-                "ProtoRPC", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .nioEmbedded, .logging, .lifecycle,
+                "TestSupport", "ProtoRPC", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .nioEmbedded, .logging,
+                .lifecycle,
             ]
         ),
-        .tests("SchedulerCoreTests", ["SchedulerCore"]),
+        .tests("SchedulerCoreTests", ["TestSupport", "SchedulerCore"]),
         .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore"]),
-        .tests("GatewayAPITests", ["GatewayAPI", .nioCore]),
+        .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
         .tests(

@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 
 /// The client against a real server with faults on request, and against nobody.
+@Suite(.timeLimit(.minutes(1)))
 struct CurlClientTests {
     static let limits = TransferLimits(
         connect: .seconds(5),
@@ -91,6 +92,23 @@ struct CurlClientTests {
             let outcome = await self.code(client, self.request(url, fault: fault, limits: limits))
             #expect(outcome?.0 == expected)
             #expect(outcome?.sent == true)
+        }
+    }
+
+    @Test("answers beyond the memory for them wait their turn and come whole", arguments: [0, 1 << 20])
+    func answersWaitForMemory(maximumGatheredBytes: Int) async throws {
+        var configuration = CurlClient.Configuration()
+        configuration.maximumGatheredBytes = maximumGatheredBytes
+        let client = CurlClient(configuration)
+        try await self.withEngine { url, _ in
+            let sizes = await withTaskGroup(of: Int?.self) { group in
+                for _ in 0..<24 {
+                    let request = self.request(url, fault: "huge;bytes=900000")
+                    group.addTask { try? await client.send(request).body.count }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(sizes.count == 24 && sizes.allSatisfy { ($0 ?? 0) >= 900_000 }, "\(sizes)")
         }
     }
 

@@ -398,6 +398,31 @@ class Batches(Case):
         self.assertIn(batch, tool("list").stdout)
 
 
+class Engine(Case):
+    """The simulated engine itself, which the quick start and the benchmarks use too."""
+
+    def setUp(self):
+        self.engine = OpenAI(base_url=f"http://{self.services.engine_address}/v1", api_key="none", max_retries=0)
+
+    def test_a_stream_has_the_tokens_of_the_whole_answer(self):
+        question = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me"}]}
+        whole = self.engine.chat.completions.create(**question)
+        chunks = list(self.engine.chat.completions.create(
+            **question, stream=True, stream_options={"include_usage": True}
+        ))
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        self.assertEqual(text, whole.choices[0].message.content)
+        self.assertGreaterEqual(len(chunks), whole.usage.completion_tokens)
+        self.assertEqual(chunks[-1].usage.completion_tokens, whole.usage.completion_tokens)
+
+    def test_completions_and_embeddings_are_deterministic(self):
+        texts = {self.engine.completions.create(model=MODEL, prompt="Once").choices[0].text for _ in range(2)}
+        self.assertEqual(len(texts), 1)
+        vectors = [self.engine.embeddings.create(model=MODEL, input=["a", "b"]).data for _ in range(2)]
+        self.assertEqual(vectors[0][1].embedding, vectors[1][1].embedding)
+        self.assertNotEqual(vectors[0][0].embedding, vectors[0][1].embedding)
+
+
 class SlowEngine(Case):
     engine_arguments = ("--time-to-first-token", "300ms", "--slots", "8")
 

@@ -12,7 +12,8 @@ struct SimulatorPartsTests {
         let body = #"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#
         let first = try self.answer(body).body(path: "/v1/chat/completions")
         #expect(try self.answer(body).body(path: "/v1/chat/completions") == first)
-        #expect(try self.answer(body + " ").body(path: "/v1/chat/completions") != first)
+        let other = body.replacingOccurrences(of: "hi", with: "ho")
+        #expect(try self.answer(other).body(path: "/v1/chat/completions") != first)
         struct Answer: Decodable {
             struct Usage: Decodable { var completion_tokens: Int }
             var object: String
@@ -29,9 +30,16 @@ struct SimulatorPartsTests {
             #"{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":3}"#
         ).events(path: "/v1/chat/completions")
         #expect(events.first?.contains(#""role":"assistant""#) == true)
-        #expect(events.dropLast().last?.contains(#""finish_reason":"stop""#) == true)
+        #expect(events.dropLast().last?.contains(#""finish_reason":"length""#) == true)
         #expect(events.last?.contains(#""choices":[],"usage":{"#) == true)
         for event in events { _ = try JSONSerialization.jsonObject(with: Data(event.utf8)) }
+    }
+
+    @Test func anAnswerThatIsCutSaysSo() throws {
+        let whole = try self.answer(#"{"model":"m","prompt":"hi"}"#)
+        #expect(whole.body(path: "/v1/completions").contains(#""finish_reason":"stop""#))
+        let cut = try self.answer(#"{"model":"m","prompt":"hi","max_tokens":\#(whole.tokens - 1)}"#)
+        #expect(cut.body(path: "/v1/completions").contains(#""finish_reason":"length""#))
     }
 
     @Test func embeddingsComeOneAnInput() throws {

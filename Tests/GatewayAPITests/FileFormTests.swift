@@ -1,5 +1,6 @@
 import GatewayAPI
 import NIOCore
+import TestSupport
 import Testing
 
 /// The form of an upload (A7-01, A7-02, T-35).
@@ -106,7 +107,7 @@ struct FileFormTests {
 
     @Test func anyBytesGiveAnOutcome() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         let original = Array((Self.purpose + Self.file + Self.end).utf8)
         for _ in 0..<20_000 {
             var form = original

@@ -1,5 +1,6 @@
 import Foundation
 import JSONSpans
+import TestSupport
 import Testing
 
 struct JSONDocumentTests {
@@ -77,7 +78,7 @@ struct JSONDocumentTests {
 
     @Test func agreesWithFoundationOnMutatedDocuments() throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         let original = Array(#"{"k":[1,-2.5e3,"té\n\u00e9",true,null,{"z":{}}],"m":"x"}"#.utf8)
         for _ in 0..<20_000 {
             var bytes = original
@@ -127,18 +128,5 @@ struct JSONStringTests {
             let object = try JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed])
             #expect(object as? String == text)
         }
-    }
-}
-
-/// A small seeded generator (Steele, Lea and Flood 2014), so that a failure can be replayed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import ProtoMessages
+import TestSupport
 import Testing
 
 struct MessageTests {
@@ -78,7 +79,7 @@ struct MessageTests {
 
     @Test func mutatedMessagesNeverTrapAndValuesComeBack() throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         let original = Array(try Self.batch.serialized().readableBytesView)
         for _ in 0..<50_000 {
             var bytes = original
@@ -88,18 +89,5 @@ struct MessageTests {
             guard let value = try? Batch(serialized: ByteBuffer(bytes: bytes)) else { continue }
             #expect(try Batch(serialized: value.serialized()) == value, "seed \(seed)")
         }
-    }
-}
-
-/// A small seeded generator (Steele, Lea and Flood 2014), so that a failure can be replayed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -1,4 +1,5 @@
 import SchedulerCore
+import TestSupport
 import Testing
 
 /// The file cases of T-34.
@@ -156,7 +157,7 @@ struct InputFileIndexerTests {
 
     @Test func anyBytesGiveFindings() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         let original = Array((Self.line("a") + "\n" + Self.line("b") + "\n").utf8)
         for _ in 0..<5_000 {
             var file = original
@@ -166,18 +167,5 @@ struct InputFileIndexerTests {
             let findings = self.index(file, chunk: Int.random(in: 1...64, using: &random)).findings
             #expect(findings.lines + findings.problems.count > 0, "seed \(seed)")
         }
-    }
-}
-
-/// A small seeded generator (Steele, Lea and Flood 2014), so that a failure can be replayed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -12,6 +12,9 @@ public final class CurlClient: Sendable {
     public struct Configuration: Sendable {
         /// Idle connections that are kept.
         public var maximumIdleConnections = 1_024
+        /// Bytes of answers that are being gathered, over all transfers; beyond, all but one pause. What `onBody` takes
+        /// does not count.
+        public var maximumGatheredBytes = 64 << 20
 
         /// The documented defaults.
         public init() {}
@@ -82,6 +85,11 @@ final class Transfer: @unchecked Sendable {
     var startedAt: Int64 = 0
     var lastByteAt: Int64 = 0
     var hasFirstByte = false
+    /// When the transfer was paused for lack of memory; nil while it runs.
+    var pausedAt: Int64?
+
+    /// Bytes held in `body`.
+    var gatheredBytes: Int { self.request.onBody == nil ? self.bodyBytes : 0 }
 
     init(_ request: HTTPRequest, _ onFinish: @escaping CurlClient.Completion) {
         self.request = request

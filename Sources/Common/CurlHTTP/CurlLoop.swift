@@ -4,8 +4,8 @@ import Synchronization
 
 /// The client's thread: owns the multi handle and all easy handles.
 final class CurlLoop: @unchecked Sendable {
-    // Guard: `multi`, `idle`, `active`, `nextSweep` and `now` are used by the loop's thread only; other threads use
-    // `inbox`, `thread`, and libcurl's thread-safe curl_multi_wakeup.
+    // Guard: `multi`, `idle`, `active`, `gathered`, `nextSweep` and `now` are used by the loop's thread only; other
+    // threads use `inbox`, `thread`, and libcurl's thread-safe curl_multi_wakeup.
 
     /// How often limits and groups are looked at, in milliseconds.
     private static let sweepMilliseconds: Int64 = 100
@@ -28,12 +28,14 @@ final class CurlLoop: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer?
     private var idle: [EasyHandle] = []
     private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
+    private var gathered: GatherBudget<UnsafeMutableRawPointer>
     private var nextSweep: Int64 = 0
     /// Milliseconds of the monotonic clock, read once a turn.
     private(set) var now: Int64 = 0
 
     init(_ configuration: CurlClient.Configuration) {
         _ = Self.isInitialised
+        self.gathered = GatherBudget(maximumBytes: configuration.maximumGatheredBytes)
         self.multi = curl_multi_init()
         if let multi = self.multi {
             _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumIdleConnections)
@@ -176,10 +178,30 @@ extension CurlLoop {
     private func finish(_ handle: EasyHandle, _ result: Result<HTTPResponse, HTTPTransferError>) {
         curl_multi_remove_handle(self.multi, handle.raw)
         self.active[handle.raw] = nil
-        let onFinish = handle.transfer?.onFinish
+        let transfer = handle.transfer
         handle.reset()
         if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
-        onFinish?(result)
+        transfer?.onFinish(result)
+        for resumed in self.gathered.end(handle.raw, bytes: transfer?.gatheredBytes ?? 0) {
+            self.resume(resumed)
+        }
+    }
+
+    /// Whether there is memory for these bytes of an answer; otherwise the transfer pauses.
+    func mayGather(_ count: Int, _ handle: EasyHandle) -> Bool {
+        self.gathered.take(count, of: handle.raw)
+    }
+
+    private func resume(_ raw: UnsafeMutableRawPointer) {
+        guard let handle = self.active[raw], let transfer = handle.transfer, let pausedAt = transfer.pausedAt else {
+            return
+        }
+        // The pause is not the server's: its limits stand still.
+        transfer.startedAt += self.now - pausedAt
+        transfer.lastByteAt = self.now
+        transfer.pausedAt = nil
+        let code = ccurl_resume(raw)
+        if code != CURLE_OK { self.finish(handle, handle.result(code)) }
     }
 
     /// Ends transfers whose limits have passed or whose group was cancelled.
@@ -196,6 +218,7 @@ extension CurlLoop {
         if transfer.request.group?.isCancelled == true {
             return .cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)
         }
+        guard transfer.pausedAt == nil else { return nil }
         let limits = transfer.request.limits
         let phase: HTTPTransferError.Phase
         if let total = limits.total, self.now - transfer.startedAt > total.wholeMilliseconds {

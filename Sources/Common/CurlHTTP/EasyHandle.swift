@@ -183,18 +183,28 @@ extension EasyHandle {
         let piece = UnsafeRawBufferPointer(start: bytes, count: count)
         transfer.lastByteAt = self.loop.now
         if transfer.bodyBytes == 0, !self.announcedSizeFits(transfer) { return self.failTooLarge(transfer) }
-        transfer.bodyBytes += count
-        guard transfer.bodyBytes <= transfer.request.maximumResponseBytes else { return self.failTooLarge(transfer) }
-        guard let onBody = transfer.request.onBody else {
-            transfer.body.append(contentsOf: piece)
-            return count
+        guard transfer.bodyBytes + count <= transfer.request.maximumResponseBytes else {
+            return self.failTooLarge(transfer)
         }
+        guard let onBody = transfer.request.onBody else { return self.gather(piece, transfer) }
+        transfer.bodyBytes += count
         do {
             try onBody(piece)
             return count
         } catch {
             return self.fail(.callback, "the answer could not be taken: \(error)")
         }
+    }
+
+    /// Keeps a piece, or has libcurl keep it and bring it again when there is room.
+    private func gather(_ piece: UnsafeRawBufferPointer, _ transfer: Transfer) -> Int {
+        guard self.loop.mayGather(piece.count, self) else {
+            transfer.pausedAt = self.loop.now
+            return ccurl_write_pause
+        }
+        transfer.bodyBytes += piece.count
+        transfer.body.append(contentsOf: piece)
+        return piece.count
     }
 
     /// Whether the announced size is allowed; memory for it is reserved within a bound.

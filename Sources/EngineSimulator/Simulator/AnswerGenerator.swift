@@ -15,19 +15,24 @@ struct AnswerGenerator {
 
     let prompt: Prompt
 
+    /// Tokens that the answer has when nothing limits it.
+    private var naturalTokens: Int { 1 + Int(self.prompt.question % UInt64(Self.defaultTokens)) }
+
     /// Tokens of the answer.
     var tokens: Int {
-        let natural = 1 + Int(self.prompt.hash % UInt64(Self.defaultTokens))
+        let natural = self.naturalTokens
         return min(max(min(natural, self.prompt.maximumTokens ?? natural), 1), Self.maximumTokens)
     }
 
+    private var finishReason: String { self.tokens < self.naturalTokens ? "length" : "stop" }
+
     private var promptTokens: Int { (self.prompt.bytes + 3) / 4 }
-    private var hex: String { String(self.prompt.hash, radix: 16) }
+    private var hex: String { String(self.prompt.question, radix: 16) }
 
     /// The word of one token.
     func word(_ index: Int) -> String {
         let shift = UInt64(index * 4 % 60)
-        let word = Self.words[Int(truncatingIfNeeded: (self.prompt.hash >> shift) &+ UInt64(index)) & 0xF]
+        let word = Self.words[Int(truncatingIfNeeded: (self.prompt.question >> shift) &+ UInt64(index)) & 0xF]
         return index == 0 ? word : " " + word
     }
 
@@ -48,12 +53,12 @@ struct AnswerGenerator {
         case "/v1/embeddings": self.embeddings
         case "/v1/completions":
             "{\"id\":\"cmpl-\(self.hex)\",\"object\":\"text_completion\",\"created\":\(Self.created),\"model\":\(self.model),"
-                + "\"choices\":[{\"index\":0,\"text\":\"\(self.text)\",\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+                + "\"choices\":[{\"index\":0,\"text\":\"\(self.text)\",\"logprobs\":null,\"finish_reason\":\"\(self.finishReason)\"}],"
                 + "\"usage\":\(self.usage)}"
         default:
             "{\"id\":\"chatcmpl-\(self.hex)\",\"object\":\"chat.completion\",\"created\":\(Self.created),"
                 + "\"model\":\(self.model),\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
-                + "\"content\":\"\(self.text)\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":\(self.usage)}"
+                + "\"content\":\"\(self.text)\"},\"logprobs\":null,\"finish_reason\":\"\(self.finishReason)\"}],\"usage\":\(self.usage)}"
         }
     }
 
@@ -61,7 +66,7 @@ struct AnswerGenerator {
         let dimensions = min(max(self.prompt.dimensions ?? 8, 1), Self.maximumDimensions)
         let vectors = (0..<self.prompt.inputs).map { input in
             let numbers = (0..<dimensions).map { index in
-                let mixed = (self.prompt.hash &+ UInt64(input * 31 + index)) &* 0x9E37_79B9_7F4A_7C15
+                let mixed = (self.prompt.question &+ UInt64(input * 31 + index)) &* 0x9E37_79B9_7F4A_7C15
                 return "0.\(100_000 + mixed >> 40 % 900_000)"
             }
             return "{\"object\":\"embedding\",\"index\":\(input),\"embedding\":[\(numbers.joined(separator: ","))]}"
@@ -85,7 +90,7 @@ struct AnswerGenerator {
             events.append(event("{\"index\":0,\(delta),\"finish_reason\":null}"))
         }
         let last = isChat ? "\"delta\":{}" : "\"text\":\"\""
-        events.append(event("{\"index\":0,\(last),\"finish_reason\":\"stop\"}"))
+        events.append(event("{\"index\":0,\(last),\"finish_reason\":\"\(self.finishReason)\"}"))
         if self.prompt.includesUsage {
             events.append("{\(self.streamHead(isChat)),\"choices\":[],\"usage\":\(self.usage)}")
         }

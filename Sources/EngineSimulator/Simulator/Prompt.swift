@@ -8,13 +8,16 @@ struct Prompt {
     var maximumTokens: Int?
     var dimensions: Int?
     var inputs = 1
-    /// Hash of the body: everything in the answer follows from it.
+    /// Hash of the body, to tell requests apart.
     let hash: UInt64
+    /// Hash of what is asked, whatever the other parameters: the words and numbers of the answer follow from it.
+    private(set) var question: UInt64
     let bytes: Int
 
     /// Reads an OpenAI-style body; nil when it is not a JSON object.
     init?(_ body: UnsafeRawBufferPointer) {
         self.hash = Self.hash(body)
+        self.question = self.hash
         self.bytes = body.count
         var spans: [String: JSONSpan] = [:]
         let visited: Void? = try? JSONDocument.members(of: body, in: 0..<body.count) { key, value in
@@ -26,6 +29,9 @@ struct Prompt {
         if let span = spans["model"], span.kind == .string {
             let text = JSONString.decode(UnsafeRawBufferPointer(rebasing: body[span.inside]))
             self.model = String(decoding: text, as: UTF8.self)
+        }
+        if let asked = spans["messages"] ?? spans["prompt"] ?? spans["input"] {
+            self.question = Self.hash(UnsafeRawBufferPointer(rebasing: body[asked.range]))
         }
         self.isStream = spans["stream"].map { body[$0.range.lowerBound] == UInt8(ascii: "t") } ?? false
         self.includesUsage = Self.includesUsage(body, spans["stream_options"])

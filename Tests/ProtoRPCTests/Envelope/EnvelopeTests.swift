@@ -1,5 +1,6 @@
 import NIOCore
 import ProtoMessages
+import TestSupport
 import Testing
 
 @testable import ProtoRPC

@@ -1,5 +1,6 @@
 import NIOCore
 import ProtoFraming
+import TestSupport
 import Testing
 
 @testable import ProtoRPC
