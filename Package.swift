@@ -77,6 +77,7 @@ let package = Package(
     targets: [
         // One tiny target per C library.
         .systemLibrary(name: "CProtobufC", path: "Sources/System/CProtobufC", pkgConfig: "libprotobuf-c"),
+        .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .systemLibrary(name: "CCurl", path: "Sources/System/CCurl", pkgConfig: "libcurl"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "openssl"),
 
@@ -84,7 +85,7 @@ let package = Package(
         .module("Checksum", "Common/Checksum", []),
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
         .module("JSONSpans", "Common/JSONSpans", []),
-        .module("Settings", "Common/Settings", [.logging, .yams]),
+        .module("Settings", "Common/Settings", ["CMalloc", .logging, .yams]),
 
         // The wire: generated C, Swift values over it, frames, calls.
         .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),

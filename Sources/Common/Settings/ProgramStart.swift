@@ -1,3 +1,4 @@
+import CMalloc
 import Foundation
 public import Logging
 
@@ -14,6 +15,12 @@ public enum ProgramStart {
             throw SettingProblem("give trace, debug, info, notice, warning, error or critical")
         }
         return level
+    }
+
+    /// Has all threads share two of glibc's arenas. By default each thread gets its own, and a buffer freed in one is no
+    /// help to another: a third less memory at the same speed (`make bench`).
+    public static func limitMemoryArenas() {
+        mallopt(M_ARENA_MAX, 2)
     }
 
     /// Reads the settings of this process; prints and exits when that is all it was asked for, or when it cannot.

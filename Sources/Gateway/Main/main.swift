@@ -3,6 +3,7 @@ import ServiceLifecycle
 import Settings
 import UnixSignals
 
+ProgramStart.limitMemoryArenas()
 let settings = ProgramStart.settings(GatewaySettings.schema)
 let logger = ProgramStart.logger(GatewaySettings.schema.program, settings)
 let configuration: GatewayConfiguration

@@ -3,6 +3,7 @@ import ServiceLifecycle
 import Settings
 import UnixSignals
 
+ProgramStart.limitMemoryArenas()
 let settings = ProgramStart.settings(SchedulerSettings.schema)
 let logger = ProgramStart.logger(SchedulerSettings.schema.program, settings)
 let configuration: SchedulerConfiguration
