@@ -179,12 +179,12 @@ extension CurlLoop {
         curl_multi_remove_handle(self.multi, handle.raw)
         self.active[handle.raw] = nil
         let transfer = handle.transfer
+        // Before the callback, which may begin the next transfer on this handle.
+        let resumed = self.gathered.end(handle.raw, bytes: transfer?.gatheredBytes ?? 0)
         handle.reset()
         if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
         transfer?.onFinish(result)
-        for resumed in self.gathered.end(handle.raw, bytes: transfer?.gatheredBytes ?? 0) {
-            self.resume(resumed)
-        }
+        for raw in resumed { self.resume(raw) }
     }
 
     /// Whether there is memory for these bytes of an answer; otherwise the transfer pauses.

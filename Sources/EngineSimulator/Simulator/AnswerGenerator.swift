@@ -53,12 +53,14 @@ struct AnswerGenerator {
         case "/v1/embeddings": self.embeddings
         case "/v1/completions":
             "{\"id\":\"cmpl-\(self.hex)\",\"object\":\"text_completion\",\"created\":\(Self.created),\"model\":\(self.model),"
-                + "\"choices\":[{\"index\":0,\"text\":\"\(self.text)\",\"logprobs\":null,\"finish_reason\":\"\(self.finishReason)\"}],"
+                + "\"choices\":[{\"index\":0,\"text\":\"\(self.text)\",\"logprobs\":null,"
+                + "\"finish_reason\":\"\(self.finishReason)\"}],"
                 + "\"usage\":\(self.usage)}"
         default:
             "{\"id\":\"chatcmpl-\(self.hex)\",\"object\":\"chat.completion\",\"created\":\(Self.created),"
                 + "\"model\":\(self.model),\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
-                + "\"content\":\"\(self.text)\"},\"logprobs\":null,\"finish_reason\":\"\(self.finishReason)\"}],\"usage\":\(self.usage)}"
+                + "\"content\":\"\(self.text)\"},\"logprobs\":null,"
+                + "\"finish_reason\":\"\(self.finishReason)\"}],\"usage\":\(self.usage)}"
         }
     }
 
