@@ -165,7 +165,7 @@ let package = Package(
             ]
         ),
         .tests("SchedulerCoreTests", ["TestSupport", "SchedulerCore"]),
-        .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore"]),
+        .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore", "Checksum", .grdb]),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),

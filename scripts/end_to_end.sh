@@ -7,4 +7,7 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/pip freeze 2>/dev/null | grep -qf <(
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
 fi
-PROGRAMS="$bin" .venv/bin/python -B -W ignore Tests/EndToEnd/sdk_test.py
+export PROGRAMS=$bin
+for tests in sdk_test durability_test; do
+    .venv/bin/python -B -W ignore "Tests/EndToEnd/$tests.py"
+done

@@ -8,7 +8,7 @@ struct ImportGraphTests {
         "CurlHTTP": ["Glibc", "Synchronization"],
         "Settings": ["Foundation"],
         "SchedulerCore": ["Synchronization"],
-        "SchedulerStores": ["Foundation", "Glibc"],
+        "SchedulerStores": ["Foundation", "Glibc", "Synchronization"],
         "SchedulerService": ["Glibc", "Synchronization"],
         "ProtoRPC": ["Synchronization"],
         "GatewayAPI": ["FoundationEssentials", "Glibc", "Musl", "Darwin"],

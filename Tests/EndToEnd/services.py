@@ -34,8 +34,20 @@ class Program:
         return self.process.wait(STOP_SECONDS)
 
     def kill(self):
+        self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait(STOP_SECONDS)
+
+    def open_files(self):
+        """Paths of the files that it has open."""
+        links = pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return {os.readlink(link) for link in links if link.is_symlink()}
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
 
 
 class Services:
@@ -60,14 +72,20 @@ class Services:
         self.programs.append(program)
         return program
 
-    def start_pair(self):
-        self.scheduler = self.start(
+    def start_scheduler(self):
+        return self.start(
             "backfill-scheduler", "--listen", "127.0.0.1:0", "--data", self.path / "data",
             "--engine", f"http://{self.engine_address}", *self.scheduler_arguments,
         )
-        self.gateway = self.start(
-            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", self.scheduler.address
+
+    def start_gateway(self, *schedulers):
+        return self.start(
+            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", ",".join(s.address for s in schedulers)
         )
+
+    def start_pair(self):
+        self.scheduler = self.start_scheduler()
+        self.gateway = self.start_gateway(self.scheduler)
 
     @property
     def url(self):

@@ -4,7 +4,7 @@ import Testing
 /// Every state against every event (T-30).
 struct BatchStateMachineTests {
     enum Event: CaseIterable {
-        case claimed, validated, failed, cancelRequested, windowEnded, allLinesDone, assembled
+        case claimed, validated, progressed, failed, cancelRequested, windowEnded, allLinesDone, assembled
     }
 
     static let edges: [BatchStatus: [Event: BatchStatus]] = [
@@ -13,13 +13,17 @@ struct BatchStateMachineTests {
             .windowEnded: .finalizing,
         ],
         .inProgress: [
-            .claimed: .inProgress, .failed: .failed, .cancelRequested: .cancelling, .windowEnded: .finalizing,
+            .claimed: .inProgress, .progressed: .inProgress, .failed: .failed, .cancelRequested: .cancelling,
+            .windowEnded: .finalizing,
             .allLinesDone: .finalizing,
         ],
         .finalizing: [
-            .claimed: .finalizing, .failed: .failed, .cancelRequested: .cancelling, .assembled: .completed,
+            .claimed: .finalizing, .progressed: .finalizing, .failed: .failed, .cancelRequested: .cancelling,
+            .assembled: .completed,
         ],
-        .cancelling: [.claimed: .cancelling, .assembled: .cancelled],
+        .cancelling: [
+            .claimed: .cancelling, .progressed: .cancelling, .failed: .failed, .assembled: .cancelled,
+        ],
     ]
     static let unchanged: [BatchStatus: Set<Event>] = [
         .inProgress: [.validated], .finalizing: [.windowEnded, .allLinesDone],
@@ -50,6 +54,8 @@ struct BatchStateMachineTests {
         switch event {
         case .claimed: machine.claimed(segments: [SegmentReference(epoch: 1, bytes: 12)])
         case .validated: machine.validated(lines: 3, models: ["m"], at: now)
+        case .progressed:
+            machine.progressed(to: RequestCounts(total: 3, completed: 1), usage: TokenUsage(), waitingReason: nil)
         case .failed: machine.failed(problems: [InputProblem(code: "c", message: "m")], omitted: 0, at: now)
         case .cancelRequested: machine.cancelRequested(at: now)
         case .windowEnded: machine.windowEnded(at: now)

@@ -13,9 +13,11 @@ struct ResultRecordTests {
         body: Array(#"{"a":9007199254740993}"#.utf8)
     )
 
+    private static let format = SegmentFormat(job: "batch_1", epoch: 3)
+
     private var encoded: [UInt8] {
         var bytes: [UInt8] = []
-        Self.record.append(to: &bytes)
+        Self.record.append(to: &bytes, Self.format)
         return bytes
     }
 
@@ -23,7 +25,7 @@ struct ResultRecordTests {
         let bytes = [1, 2, 3] + self.encoded
         #expect(self.encoded.count == Self.record.encodedBytes)
         try bytes.withUnsafeBytes { bytes in
-            let view = try ResultRecordView(bytes, at: 3)
+            let view = try ResultRecordView(bytes, at: 3, Self.format)
             #expect(view.line == 41 && view.status == 200 && view.outcome == .success)
             #expect(view.usage == Self.record.usage)
             #expect(Array(bytes[view.requestID]) == Self.record.requestID)
@@ -35,8 +37,10 @@ struct ResultRecordTests {
     @Test("T-03 a record cut at any byte is incomplete")
     func cutRecordsAreIncomplete() {
         for length in 0..<self.encoded.count {
-            #expect(throws: ResultRecordView.Problem.incomplete) {
-                try self.encoded[..<length].withUnsafeBytes { _ = try ResultRecordView($0) }
+            // The whole length is told as soon as it can be seen.
+            let needed = length < 16 ? ResultRecord.headerBytes : self.encoded.count
+            #expect(throws: ResultRecordView.Problem.incomplete(bytes: needed)) {
+                try self.encoded[..<length].withUnsafeBytes { _ = try ResultRecordView($0, at: 0, Self.format) }
             }
         }
     }
@@ -47,18 +51,22 @@ struct ResultRecordTests {
             var bytes = self.encoded
             bytes[bit / 8] ^= 1 << (bit % 8)
             #expect(throws: ResultRecordView.Problem.self) {
-                try bytes.withUnsafeBytes { _ = try ResultRecordView($0) }
+                try bytes.withUnsafeBytes { _ = try ResultRecordView($0, at: 0, Self.format) }
             }
         }
     }
 
     @Test("T-10 a segment or plan of another version is refused by its number")
     func otherVersionsAreRefused() throws {
-        var segment = SegmentHeader(epoch: 7).encoded
-        #expect(try segment.withUnsafeBytes { try SegmentHeader($0).epoch } == 7)
+        var segment = SegmentFormat(job: "batch_1", epoch: 7).header
+        let read = try segment.withUnsafeBytes { try SegmentFormat.read($0, job: "batch_1", epoch: 7) }
+        #expect(read.headerBytes == segment.count)
+        #expect(throws: SegmentFormat.Problem.damaged) {
+            try segment.withUnsafeBytes { _ = try SegmentFormat.read($0, job: "batch_2", epoch: 7) }
+        }
         segment[4] = 9
-        #expect(throws: SegmentHeader.Problem.unknownVersion(9)) {
-            try segment.withUnsafeBytes { _ = try SegmentHeader($0) }
+        #expect(throws: SegmentFormat.Problem.unknownVersion(9)) {
+            try segment.withUnsafeBytes { _ = try SegmentFormat.read($0, job: "batch_1", epoch: 7) }
         }
         var plan = PlanHeader.encoded
         plan[4] = 2
@@ -115,7 +123,7 @@ struct AnswerTests {
 struct ObjectIDTests {
     @Test("A6-02 ids sort by creation and nothing else passes as one")
     func idsSortByCreation() {
-        let ids = (0..<100).map { ObjectID.make(.file, unixMilliseconds: 1_000 + Int64($0 / 10)) }
+        let ids = (0..<100).map { ObjectID.make(.file, unixMilliseconds: 1_000 + Int64($0 / 10), random: UInt64($0)) }
         #expect(ids.map { $0.prefix(17) } == ids.map { $0.prefix(17) }.sorted())
         #expect(Set(ids).count == 100)
         #expect(ids.allSatisfy { ObjectID.isWellFormed($0, .file) && !ObjectID.isWellFormed($0, .batch) })

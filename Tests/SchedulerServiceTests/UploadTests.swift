@@ -28,7 +28,7 @@ struct UploadTests {
                 }
                 try await group.waitForAll()
             }
-            _ = try await upload.complete(as: "file-1", bytes: 80_000, purpose: .userData)
+            _ = try await upload.complete(80_000)
             let content = try blobs.open("file-1").read(count: 80_000, at: 0)
             #expect(content == chunks.flatMap { Array($0.bytes.readableBytesView) })
         }
@@ -81,8 +81,25 @@ struct UploadTests {
         try await Self.withUpload { upload, _ in
             _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
             await #expect(throws: (any Error).self) {
-                try await upload.complete(as: "file-1", bytes: 3, purpose: .userData)
+                try await upload.complete(3)
             }
+        }
+    }
+
+    @Test("T-20 T-33 an upload that is completed again, one after another or at once, is the same file")
+    func completedTwice() async throws {
+        try await Self.withUpload { upload, blobs in
+            _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
+            let first = try await upload.complete(4)
+            let second = try await upload.complete(4)
+            #expect(first == second)
+        }
+        try await Self.withUpload { upload, _ in
+            _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
+            async let first = upload.complete(4)
+            async let second = upload.complete(4)
+            let files = try await [first, second]
+            #expect(files[0] == files[1])
         }
     }
 
@@ -90,12 +107,13 @@ struct UploadTests {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("upload-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let blobs = try LocalBlobStore(directory: directory)
+        let blobs = try LocalBlobStore(directory: directory, instance: "a", files: LocalFileSystem())
         let writer = try UploadWriter(id: "upload_1", mayBeBatchInput: false, blobs: blobs)
         let upload = Upload(
             id: "upload_1",
             tenant: "default",
             purpose: .userData,
+            fileID: "file-1",
             writer: writer,
             threads: Self.threads,
             now: 0
@@ -105,6 +123,21 @@ struct UploadTests {
 }
 
 extension Upload {
+    /// Completes it as a file with a record that nobody stores.
+    fileprivate func complete(_ bytes: UInt64) async throws -> FileRecord {
+        try await self.complete(bytes: bytes, purpose: .userData, now: 0) { _ in
+            FileRecord(
+                id: self.fileID,
+                tenant: "default",
+                bytes: Int64(bytes),
+                createdAt: 0,
+                expiresAt: nil,
+                filename: "f",
+                purpose: .userData
+            )
+        }
+    }
+
     /// Writes a chunk with the right checksum.
     fileprivate func write(_ data: ByteBuffer, at offset: UInt64) async throws -> UInt64 {
         try await self.write(data, at: offset, crc: data.withUnsafeReadableBytes { CRC32C.checksum($0) }, now: 0)

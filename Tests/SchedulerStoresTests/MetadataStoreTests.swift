@@ -1,67 +1,226 @@
+import GRDB
 import SchedulerCore
+import Synchronization
 import Testing
 
 @testable import SchedulerStores
 
-/// What every metadata store must do; SQLite is the only one so far.
+/// What every metadata store must do.
+@Suite(.timeLimit(.minutes(2)))
 struct MetadataStoreTests {
-    let directory: TemporaryDirectory
-    let store: SQLiteMetadataStore
+    enum Kind: CaseIterable {
+        case sqlite, memory
+    }
 
-    init() async throws {
+    let directory: TemporaryDirectory
+    let clock = TestClock()
+
+    init() throws {
         self.directory = try TemporaryDirectory()
-        self.store = try await SQLiteMetadataStore(path: self.directory.path + "/test.sqlite")
+    }
+
+    private func store(_ kind: Kind) async throws -> any MetadataStore {
+        switch kind {
+        case .sqlite: try await SQLiteMetadataStore(path: self.directory.path + "/test.sqlite", clock: self.clock.lease)
+        case .memory: MemoryMetadataStore(clock: self.clock.lease)
+        }
     }
 
     private func record(_ id: String, tenant: String = "t", label: String = "l", version: Int64 = 0) -> StoredRecord {
         StoredRecord(key: RecordKey(.batch, id), tenant: tenant, label: label, version: version, payload: [1, 2])
     }
 
-    @Test("I-01 SQLite really runs with synchronous=FULL")
-    func synchronousIsFull() async throws {
-        #expect(try await self.store.synchronousLevel() == SQLiteMetadataStore.synchronousFull)
-    }
-
-    @Test func anUpdateNeedsTheStoredVersion() async throws {
-        try await self.store.apply([.insert(self.record("a"))])
-        try await self.store.apply([.update(self.record("a", label: "new", version: 1))])
+    @Test(arguments: Kind.allCases) func anUpdateNeedsTheStoredVersion(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        try await store.apply([.insert(self.record("a"))])
+        try await store.apply([.update(self.record("a", label: "new", version: 1))])
         await #expect(throws: StoreError.conflict) {
-            try await self.store.apply([.update(self.record("a", label: "late", version: 1))])
+            try await store.apply([.update(self.record("a", label: "late", version: 1))])
         }
-        let stored = try #require(try await self.store.get(RecordKey(.batch, "a")))
+        let stored = try #require(try await store.get(RecordKey(.batch, "a")))
         #expect(stored.label == "new" && stored.version == 2)
     }
 
-    @Test func aTransactionHappensWholeOrNotAtAll() async throws {
-        try await self.store.apply([.insert(self.record("a"))])
+    @Test(arguments: Kind.allCases) func aTransactionHappensWholeOrNotAtAll(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        try await store.apply([.insert(self.record("a"))])
         await #expect(throws: StoreError.conflict) {
-            try await self.store.apply([.insert(self.record("b")), .insert(self.record("a"))])
+            try await store.apply([.insert(self.record("b")), .insert(self.record("a"))])
         }
-        #expect(try await self.store.get(RecordKey(.batch, "b")) == nil)
-        await #expect(throws: StoreError.conflict) { try await self.store.apply([.delete(RecordKey(.batch, "zz"))]) }
+        #expect(try await store.get(RecordKey(.batch, "b")) == nil)
+        await #expect(throws: StoreError.conflict) { try await store.apply([.delete(RecordKey(.batch, "zz"))]) }
     }
 
-    @Test("A6-04 pages are stable while records come and go")
-    func pagesAreStable() async throws {
-        for id in ["a", "b", "c", "d", "e"] { try await self.store.apply([.insert(self.record(id))]) }
-        try await self.store.apply([.insert(self.record("bb", tenant: "other"))])
-        let first = try await self.store.list(RecordQuery(kind: .batch, tenant: "t", limit: 2))
+    @Test("A6-04 pages are stable while records come and go", arguments: Kind.allCases)
+    func pagesAreStable(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        for id in ["a", "b", "c", "d", "e"] { try await store.apply([.insert(self.record(id))]) }
+        try await store.apply([.insert(self.record("bb", tenant: "other"))])
+        let first = try await store.list(RecordQuery(kind: .batch, tenant: "t", limit: 2))
         #expect(first.map(\.key.id) == ["e", "d"])
-        try await self.store.apply([.insert(self.record("f")), .delete(RecordKey(.batch, "d"))])
-        let second = try await self.store.list(RecordQuery(kind: .batch, tenant: "t", after: "d", limit: 9))
+        try await store.apply([.insert(self.record("f")), .delete(RecordKey(.batch, "d"))])
+        let second = try await store.list(RecordQuery(kind: .batch, tenant: "t", after: "d", limit: 9))
         #expect(second.map(\.key.id) == ["c", "b", "a"])
-        let ascending = try await self.store.list(
+        let ascending = try await store.list(
             RecordQuery(kind: .batch, label: "l", after: "b", ascending: true, limit: 2)
         )
         #expect(ascending.map(\.key.id) == ["bb", "c"])
     }
 
-    @Test func anAnswerIsRememberedWithItsEffectAndForTime() async throws {
+    @Test(arguments: Kind.allCases) func anAnswerIsRememberedWithItsEffectAndForTime(kind: Kind) async throws {
+        let store = try await self.store(kind)
         let answer = RememberedAnswer(scope: "t/Create", key: "k", requestHash: [9], answer: "a", createdAt: 100)
-        try await self.store.apply([.insert(self.record("a"))], remembering: answer)
-        #expect(try await self.store.rememberedAnswer(scope: "t/Create", key: "k", notBefore: 100) == answer)
-        #expect(try await self.store.rememberedAnswer(scope: "t/Create", key: "k", notBefore: 101) == nil)
-        #expect(try await self.store.rememberedAnswer(scope: "u/Create", key: "k", notBefore: 0) == nil)
+        try await store.apply([.insert(self.record("a"))], remembering: answer)
+        #expect(try await store.rememberedAnswer(scope: "t/Create", key: "k", notBefore: 100) == answer)
+        #expect(try await store.rememberedAnswer(scope: "t/Create", key: "k", notBefore: 101) == nil)
+        #expect(try await store.rememberedAnswer(scope: "u/Create", key: "k", notBefore: 0) == nil)
+        try await store.forgetAnswers(before: 101)
+        #expect(try await store.rememberedAnswer(scope: "t/Create", key: "k", notBefore: 0) == nil)
+    }
+
+    @Test("T-31 a second answer under a live key is a conflict, and nothing of it happens", arguments: Kind.allCases)
+    func oneAnswerAKey(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        var answer = RememberedAnswer(scope: "t/Create", key: "k", requestHash: [9], answer: "a", createdAt: 100)
+        try await store.apply([.insert(self.record("a"))], remembering: answer)
+        answer.answer = "b"
+        answer.createdAt = 100 + RememberedAnswer.lifetimeSeconds
+        let second = answer
+        await #expect(throws: StoreError.conflict) {
+            try await store.apply([.insert(self.record("b"))], remembering: second)
+        }
+        #expect(try await store.get(RecordKey(.batch, "b")) == nil)
+        answer.createdAt += 1
+        try await store.apply([.insert(self.record("b"))], remembering: answer)
+    }
+
+    @Test(arguments: Kind.allCases) func aRequiredRecordMustBeThere(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        await #expect(throws: StoreError.conflict) {
+            try await store.apply([.require(RecordKey(.file, "f")), .insert(self.record("a"))])
+        }
+        #expect(try await store.get(RecordKey(.batch, "a")) == nil)
+    }
+
+    // MARK: - Leases
+
+    @Test("I-08 a write under a lease that has ended is refused", arguments: Kind.allCases)
+    func fencedWrites(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        try await store.beginLease("x.1", milliseconds: 10)
+        try await store.apply([.requireLease(owner: "x.1"), .insert(self.record("a"))])
+        self.clock.advance(10)
+        await #expect(throws: StoreError.fenced) {
+            try await store.apply([.requireLease(owner: "x.1"), .insert(self.record("b"))])
+        }
+        await #expect(throws: StoreError.fenced) { try await store.renewLease("x.1", milliseconds: 10) }
+        await #expect(throws: StoreError.fenced) { try await store.claim(["k"], for: "x.1") }
+        #expect(try await store.get(RecordKey(.batch, "b")) == nil)
+    }
+
+    @Test("T-29 a key has one owner; claims are whole or not at all", arguments: Kind.allCases)
+    func oneOwnerAKey(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        try await store.beginLease("x.1", milliseconds: 10)
+        try await store.beginLease("y.1", milliseconds: 30)
+        #expect(try await store.claim(["a", "b"], for: "x.1"))
+        #expect(try await store.claim(["a"], for: "x.1"))
+        #expect(try await store.claim(["c", "b"], for: "y.1") == false)
+        let both = Ownership(owners: ["x.1", "y.1"], claims: ["a": "x.1", "b": "x.1"])
+        #expect(try await store.ownership() == both)
+        try await store.unclaim(["b"], of: "y.1")
+        try await store.unclaim(["a"], of: "x.1")
+        #expect(try await store.claim(["a"], for: "y.1"))
+        // Renewed, the lease lasts; when it ends, what it had is free.
+        self.clock.advance(9)
+        try await store.renewLease("x.1", milliseconds: 10)
+        self.clock.advance(9)
+        #expect(try await store.claim(["b"], for: "y.1") == false)
+        self.clock.advance(1)
+        #expect(try await store.claim(["b"], for: "y.1"))
+        let second = Ownership(owners: ["y.1"], claims: ["a": "y.1", "b": "y.1"])
+        #expect(try await store.ownership() == second)
+        try await store.endLease("y.1")
+        let nobody = Ownership(owners: [], claims: [:])
+        #expect(try await store.ownership() == nobody)
+    }
+}
+
+/// What is particular to SQLite.
+struct SQLiteMetadataStoreTests {
+    let directory: TemporaryDirectory
+    let clock = TestClock()
+    private var path: String { self.directory.path + "/test.sqlite" }
+
+    init() throws {
+        self.directory = try TemporaryDirectory()
+    }
+
+    @Test("I-01 SQLite really runs with synchronous=FULL")
+    func synchronousIsFull() async throws {
+        let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        #expect(try await store.synchronousLevel() == SQLiteMetadataStore.synchronousFull)
+    }
+
+    @Test("T-29 two schedulers use one database at the same time")
+    func twoConnections() async throws {
+        let first = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        let second = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for (name, store) in [("x.1", first), ("y.1", second)] {
+                group.addTask {
+                    try await store.beginLease(name, milliseconds: 1_000)
+                    var won = 0
+                    for key in 0..<100 where try await store.claim(["\(key)"], for: name) { won += 1 }
+                    return won >= 0
+                }
+            }
+            for try await _ in group {}
+        }
+        let claims = try await first.ownership().claims
+        #expect(claims.count == 100)
+        #expect(try await second.ownership().claims == claims)
+    }
+
+    @Test("T-27 a lease of before the machine's restart has ended, whatever its clock said")
+    func leasesEndWithTheMachine() async throws {
+        let before = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        try await before.beginLease("x.1", milliseconds: 1_000)
+        #expect(try await before.claim(["a"], for: "x.1"))
+        let restarted = LeaseClock(period: "next", milliseconds: { 0 })
+        let after = try await SQLiteMetadataStore(path: self.path, clock: restarted)
+        let nobody = Ownership(owners: [], claims: [:])
+        #expect(try await after.ownership() == nobody)
+        await #expect(throws: StoreError.fenced) { try await after.renewLease("x.1", milliseconds: 1_000) }
+    }
+
+    @Test("T-10 a database of version 1 gets its new tables and keeps what it holds; a newer one is refused")
+    func versions() async throws {
+        do {
+            let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+            let record = StoredRecord(key: RecordKey(.batch, "a"), tenant: "t", label: "l", version: 0, payload: [1])
+            try await store.apply([.insert(record)])
+        }
+        try await self.execute(
+            "DROP TABLE lease; DROP TABLE claim; DROP INDEX remembered_answer_by_time; PRAGMA user_version = 1"
+        )
+        do {
+            let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+            #expect(try await store.get(RecordKey(.batch, "a"))?.payload == [1])
+            try await store.beginLease("x.1", milliseconds: 10)
+        }
+        try await self.execute("PRAGMA user_version = 99")
+        let refusal = StoreError.unreadable(
+            "the database has format 99; this version reads up to 2: use a newer one"
+        )
+        let (path, lease) = (self.path, self.clock.lease)
+        await #expect(throws: refusal) { _ = try await SQLiteMetadataStore(path: path, clock: lease) }
+    }
+
+    private func execute(_ sql: String) async throws {
+        let queue = try DatabaseQueue(path: self.path)
+        try await queue.write { try $0.execute(sql: sql) }
+        try queue.close()
     }
 
     @Test("T-10 records and databases of a newer format are refused")
@@ -89,8 +248,22 @@ struct MetadataStoreTests {
             purpose: .batch,
             input: InputFileFindings(lines: 1, models: ["m"], urls: ["u"], problems: [], problemsOmitted: 0)
         )
-        try await self.store.apply([.insert(try StoredRecord(file))])
-        let reopened = try await SQLiteMetadataStore(path: self.directory.path + "/test.sqlite")
+        let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        try await store.apply([.insert(try StoredRecord(file))])
+        let reopened = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
         #expect(try await reopened.get(FileRecord.self, "file-1")?.object == file)
+    }
+}
+
+/// A lease clock that a test moves.
+final class TestClock: Sendable {
+    private let now = Atomic<Int64>(1_000)
+
+    var lease: LeaseClock {
+        LeaseClock(period: "test") { self.now.load(ordering: .relaxed) }
+    }
+
+    func advance(_ milliseconds: Int64) {
+        self.now.add(milliseconds, ordering: .relaxed)
     }
 }

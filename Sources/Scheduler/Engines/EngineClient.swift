@@ -1,8 +1,32 @@
 public import CurlHTTP
 public import SchedulerCore
 
-/// One engine: sends requests to it and asks what it serves.
-public struct EngineClient: Sendable {
+/// An engine: requests can be sent to it, and it tells what it serves.
+public protocol Engine: Sendable {
+    /// Where it is.
+    var address: EngineAddress { get }
+
+    /// Sends one request.
+    /// - Parameters:
+    ///   - path: such as `/v1/chat/completions`.
+    ///   - body: the JSON body, as the client wrote it.
+    ///   - requestID: sent as `x-request-id`.
+    ///   - group: cancelling it cancels the request.
+    ///   - onAnswer: called once, on a thread of the engine's; must not block.
+    func send(
+        path: String,
+        body: [UInt8],
+        requestID: String,
+        group: TransferGroup,
+        onAnswer: @escaping @Sendable (EngineAnswer) -> Void
+    )
+
+    /// The models it serves now.
+    func models() async throws(AttemptFailure) -> [String]
+}
+
+/// An engine that is reached over HTTP.
+public struct EngineClient: Engine {
     /// Where it is.
     public let address: EngineAddress
     private let http: CurlClient
@@ -15,13 +39,7 @@ public struct EngineClient: Sendable {
         self.limits = limits
     }
 
-    /// Sends one request.
-    /// - Parameters:
-    ///   - path: such as `/v1/chat/completions`.
-    ///   - body: the JSON body, as the client wrote it.
-    ///   - requestID: sent as `x-request-id`.
-    ///   - group: cancelling it cancels the request.
-    ///   - onAnswer: called once, on the HTTP client's thread; must not block.
+    /// Sends one request; `onAnswer` is called on the HTTP client's thread.
     public func send(
         path: String,
         body: [UInt8],
@@ -136,6 +154,14 @@ public struct EngineResponse: Sendable {
     public var requestID: String
     /// The body as it came.
     public var body: [UInt8]
+
+    /// Makes an answer.
+    public init(status: Int, retryAfterMilliseconds: Int64? = nil, requestID: String = "", body: [UInt8]) {
+        self.status = status
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.requestID = requestID
+        self.body = body
+    }
 
     init(_ response: HTTPResponse) {
         self.status = response.status

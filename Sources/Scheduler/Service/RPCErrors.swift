@@ -59,6 +59,13 @@ enum RPCErrors {
         switch error {
         case .conflict:
             self.make(.aborted, "Somebody else changed the object: try again.", retryAfterMilliseconds: 100)
+        case .fenced:
+            self.make(
+                .unavailable,
+                "This scheduler lost its lease: try again.",
+                reason: "lease_lost",
+                retryAfterMilliseconds: 1_000
+            )
         case .unreadable:
             self.make(.dataLoss, "The stored object cannot be read.", reason: "unreadable")
         case .full:

@@ -63,41 +63,33 @@ public struct SchedulerApplication: Service {
         _ threads: NIOThreadPool,
         _ commitThreads: NIOThreadPool
     ) async throws {
-        let time = SystemTime.system
         let directory = self.configuration.dataDirectory
-        let blobs = try await threads.runIfActive {
-            try FileNames.makeDirectory(directory)
-            return try LocalBlobStore(directory: directory)
-        }
-        let store = try await SQLiteMetadataStore(path: directory + "/backfill.sqlite")
-        let files = FileBytes(blobs: blobs, threads: threads)
-        let dispatcher = Dispatcher(retry: self.configuration.retry, time: time, logger: self.logger)
-        let engines = addresses.map { address in
-            let client = EngineClient(address: address, http: http, limits: self.configuration.engineLimits)
-            return (dispatcher.add(client, concurrency: self.configuration.engineConcurrency), client)
-        }
-        let environment = JobEnvironment(
-            store: store,
-            files: files,
-            dispatcher: dispatcher,
-            jobsDirectory: directory + "/jobs",
+        let platform = Platform(
+            files: LocalFileSystem(),
             threads: threads,
             commitThreads: commitThreads,
-            time: time,
-            drainGrace: self.configuration.drainGrace
+            time: .system,
+            random: { UInt64.random(in: .min ... .max) }
         )
-        let runner = JobRunner(
-            environment: environment,
-            maximumRunning: self.configuration.maximumRunningBatches,
+        let clock = try await threads.runIfActive {
+            try platform.files.makeDirectory(directory)
+            try DataDirectory.check(directory)
+            return try LeaseClock.system()
+        }
+        let engines = addresses.map {
+            EngineClient(address: $0, http: http, limits: self.configuration.engineLimits)
+        }
+        let node = try await SchedulerNode(
+            SchedulerNode.Parts(
+                store: try await SQLiteMetadataStore(path: directory + "/backfill.sqlite", clock: clock),
+                dataDirectory: directory,
+                engines: engines,
+                platform: platform
+            ),
+            configuration: self.configuration,
             logger: self.logger
         )
-        let uploads = UploadRegistry(bytes: files, time: time)
-        var router = RPCRouter()
-        FilesHandlers(store: store, bytes: files, uploads: uploads, runner: runner, time: time).register(in: &router)
-        BatchesHandlers(store: store, runner: runner, time: time).register(in: &router)
-        StatusHandlers(dispatcher: dispatcher, runner: runner, startedAt: time.unixSeconds).register(in: &router)
-        let monitor = EngineMonitor(engines: engines, dispatcher: dispatcher, logger: self.logger)
-        try await self.runTogether([dispatcher, monitor, runner, uploads, self.server(router)])
+        try await SchedulerNode.runTogether(node.services + [self.server(node.router)])
     }
 
     private func server(_ router: RPCRouter) -> RPCServer {
@@ -109,16 +101,6 @@ public struct SchedulerApplication: Service {
             logger: self.logger
         ) { address in
             onListening(address.ipAddress ?? host, address.port ?? 0)
-        }
-    }
-
-    /// Runs services until all have ended; the first failure ends the others. Graceful shutdown reaches each of them.
-    private func runTogether(_ services: [any Service]) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for service in services {
-                group.addTask { try await service.run() }
-            }
-            try await group.waitForAll()
         }
     }
 }

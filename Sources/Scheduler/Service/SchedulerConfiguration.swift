@@ -18,6 +18,10 @@ public struct SchedulerConfiguration: Sendable {
     public var retry = RetryPolicy()
     /// Most batches that run at the same time; others wait their turn, oldest first.
     public var maximumRunningBatches = 128
+    /// How long leases last.
+    public var lease = LeaseTerms()
+    /// Time between two sweeps over everything; bytes without a record go at the second one that finds them.
+    public var sweepInterval = Duration.seconds(600)
     /// How long a cancelled or expired batch waits for the answers that are under way.
     public var drainGrace = Duration.seconds(2)
 

@@ -1,3 +1,4 @@
+import SchedulerCore
 import SchedulerEngines
 public import Settings
 
@@ -25,6 +26,18 @@ public enum SchedulerSettings {
         default: 256,
         in: 1...16_384
     )
+    static let lease = SettingKey<Duration>.duration(
+        "lease",
+        "how long a scheduler that does not answer keeps its batches; renewed at 30 % of it, sends stop at 70 %",
+        default: "10s",
+        in: .seconds(1)...(.seconds(600))
+    )
+    static let sweepInterval = SettingKey<Duration>.duration(
+        "sweep-interval",
+        "time between two sweeps for expired files and bytes that nobody needs",
+        default: "10m",
+        in: .seconds(1)...(.seconds(86_400))
+    )
 
     /// All of them.
     public static let schema = SettingsSchema(
@@ -33,7 +46,8 @@ public enum SchedulerSettings {
         version: SchedulerApplication.version,
         settings: [
             SchedulerSettings.listen.erased, SchedulerSettings.data.erased, SchedulerSettings.engine.erased,
-            SchedulerSettings.engineConcurrency.erased, ProgramStart.logLevel.erased,
+            SchedulerSettings.engineConcurrency.erased, SchedulerSettings.lease.erased,
+            SchedulerSettings.sweepInterval.erased, ProgramStart.logLevel.erased,
         ]
     )
 }
@@ -45,6 +59,8 @@ extension SchedulerConfiguration {
         self.listen = try values.required(SchedulerSettings.listen)
         self.engines = values[SchedulerSettings.engine] ?? []
         self.engineConcurrency = try values.required(SchedulerSettings.engineConcurrency)
+        self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
+        self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
         guard self.listen.isLoopback else {
             throw .refused("--listen \(self.listen): without TLS only loopback addresses are served")
         }

@@ -43,17 +43,31 @@ public struct BatchStateMachine: Sendable, Equatable {
         }
     }
 
+    /// Lines were done, or nothing moves. Counts never go down (I-06), even when damage cost some lines.
+    public mutating func progressed(to counts: RequestCounts, usage: TokenUsage, waitingReason: String?) -> Outcome {
+        guard self.record.status != .validating, !self.record.status.isTerminal else { return .refused }
+        let before = self.record
+        if counts.completed >= before.counts.completed, counts.failed >= before.counts.failed {
+            self.record.counts.completed = counts.completed
+            self.record.counts.failed = counts.failed
+            self.record.usage = usage
+        }
+        self.record.waitingReason = waitingReason
+        return self.record == before ? .unchanged : .changed
+    }
+
     /// The input is bad (A1-14), or it can no longer be read.
     public mutating func failed(problems: [InputProblem], omitted: Int, at now: Int64) -> Outcome {
         switch self.record.status {
-        case .validating, .inProgress, .finalizing:
+        case .validating, .inProgress, .finalizing, .cancelling:
             self.record.status = .failed
             self.record.times.failedAt = self.notBefore(self.latestTime, now)
             self.record.problems = problems
             self.record.problemsOmitted = omitted
             self.record.ending = nil
+            self.record.waitingReason = nil
             return .changed
-        case .failed, .completed, .expired, .cancelling, .cancelled: return .refused
+        case .failed, .completed, .expired, .cancelled: return .refused
         }
     }
 
@@ -113,6 +127,7 @@ public struct BatchStateMachine: Sendable, Equatable {
             return .refused
         }
         self.record.ending = nil
+        self.record.waitingReason = nil
         self.record.counts = output.counts
         self.record.usage = output.usage
         self.record.hasOutput = output.counts.completed > 0

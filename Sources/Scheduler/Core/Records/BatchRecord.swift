@@ -8,7 +8,7 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var endpoint: String
     /// The one model that all lines name, once validated.
     public var model: String?
-    /// All models that lines name, once validated; a plan entry refers to one by index.
+    /// All models that lines name; a plan entry refers to one by index.
     public var models: [String] = []
     /// The input; its bytes outlive the file's deletion until the batch ends (A7-10).
     public var inputFileID: String
@@ -29,10 +29,12 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var hasErrors = false
     /// When it entered each state.
     public var times: BatchTimes
-    /// Exact once the batch is terminal; while it runs they are derived from the result log.
+    /// Derived from the result log: of a moment ago while the batch runs, exact once it is terminal.
     public var counts = RequestCounts()
-    /// Exact once the batch is terminal.
+    /// Like the counts.
     public var usage = TokenUsage()
+    /// Why nothing moves, for people, while nothing does.
+    public var waitingReason: String?
     /// The client's own pairs.
     public var metadata: [String: String]
     /// Why it failed validation.
@@ -53,6 +55,7 @@ public struct BatchRecord: Sendable, Equatable, Codable {
         endpoint: String,
         inputFileID: String,
         completionWindow: CompletionWindow,
+        models: [String] = [],
         outputFileID: String,
         errorFileID: String,
         createdAt: Int64,
@@ -65,6 +68,7 @@ public struct BatchRecord: Sendable, Equatable, Codable {
         self.inputFileID = inputFileID
         self.completionWindow = completionWindow.text
         self.status = .validating
+        self.models = models
         self.outputFileID = outputFileID
         self.errorFileID = errorFileID
         self.times = BatchTimes(createdAt: createdAt, expiresAt: createdAt + completionWindow.seconds)

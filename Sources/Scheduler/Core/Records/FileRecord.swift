@@ -16,6 +16,11 @@ public struct FileRecord: Sendable, Equatable, Codable {
     public var purpose: FilePurpose
     /// What the file-level pass found, for files of purpose `batch`.
     public var input: InputFileFindings?
+    /// Where its bytes are, when not under its id.
+    public var blob: String?
+
+    /// Where its bytes are.
+    public var blobKey: String { self.blob ?? self.id }
 
     /// Makes a record.
     public init(
@@ -26,7 +31,8 @@ public struct FileRecord: Sendable, Equatable, Codable {
         expiresAt: Int64?,
         filename: String,
         purpose: FilePurpose,
-        input: InputFileFindings? = nil
+        input: InputFileFindings? = nil,
+        blob: String? = nil
     ) {
         self.id = id
         self.tenant = tenant
@@ -36,6 +42,7 @@ public struct FileRecord: Sendable, Equatable, Codable {
         self.filename = filename
         self.purpose = purpose
         self.input = input
+        self.blob = blob
     }
 
     /// Whether the file is past its life time at `unixSeconds` (A7-12).

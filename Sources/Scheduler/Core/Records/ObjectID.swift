@@ -20,10 +20,11 @@ public enum ObjectID {
     /// - Parameters:
     ///   - kind: what the id is for.
     ///   - unixMilliseconds: the creation time.
-    public static func make(_ kind: Kind, unixMilliseconds: Int64) -> String {
+    ///   - random: 64 random bits.
+    public static func make(_ kind: Kind, unixMilliseconds: Int64, random: UInt64) -> String {
         let sequence = self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let time = UInt64(clamping: unixMilliseconds) & 0xFFFF_FFFF_FFFF
-        return kind.rawValue + self.hex(time << 16 | UInt64(sequence)) + self.hex(UInt64.random(in: .min ... .max))
+        return kind.rawValue + self.hex(time << 16 | UInt64(sequence)) + self.hex(random)
     }
 
     /// Whether `id` has the form of an id of this kind. Ids reach file names, so nothing else may pass as one.
@@ -39,7 +40,8 @@ public enum ObjectID {
         return "batch_req_" + String(Substring(batch)) + self.hex(UInt64(UInt32(truncatingIfNeeded: line))).suffix(8)
     }
 
-    private static func hex(_ value: UInt64) -> String {
+    /// 16 lowercase hexadecimal digits.
+    public static func hex(_ value: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { target in
             for index in 0..<16 {
                 target[index] = self.digits[Int(truncatingIfNeeded: value >> UInt64(60 - 4 * index) & 0xF)]

@@ -4,7 +4,7 @@ import Checksum
 ///
 /// On disk, little-endian:
 ///
-///     u32 length of what follows the checksum     u32 CRC-32C of that
+///     u32 length of what follows the checksum     u32 CRC-32C, of `SegmentFormat`'s start and of what follows
 ///     u32 line (0-based)  u32 epoch  u16 attempts  u16 HTTP status (0: none)  u8 outcome  u8 length of request id
 ///     u32 input, cached, output, reasoning, total tokens
 ///     request id, then the body: the engine's JSON, or for a failure {"code":...,"message":...}
@@ -65,8 +65,8 @@ public struct ResultRecord: Sendable, Equatable {
     /// Bytes that `append(to:)` adds.
     public var encodedBytes: Int { Self.headerBytes + self.requestID.count + self.body.count }
 
-    /// Appends the encoded record.
-    public func append(to bytes: inout [UInt8]) {
+    /// Appends the record as a segment of this format holds it.
+    public func append(to bytes: inout [UInt8], _ format: SegmentFormat) {
         let start = bytes.count
         bytes.appendLittleEndian(UInt32(truncatingIfNeeded: self.encodedBytes - 8))
         bytes.appendLittleEndian(UInt32(0))
@@ -85,8 +85,9 @@ public struct ResultRecord: Sendable, Equatable {
         bytes.append(contentsOf: self.requestID)
         bytes.append(contentsOf: self.body)
         bytes.withUnsafeMutableBytes { all in
-            let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: all[(start + 8)...]))
-            all.storeBytes(of: checksum.littleEndian, toByteOffset: start + 4, as: UInt32.self)
+            var checksum = format.seed
+            checksum.update(UnsafeRawBufferPointer(rebasing: all[(start + 8)...]))
+            all.storeBytes(of: checksum.value.littleEndian, toByteOffset: start + 4, as: UInt32.self)
         }
     }
 }
@@ -110,20 +111,28 @@ public struct ResultRecordView: Sendable, Equatable {
 
     /// Why bytes are not a record.
     public enum Problem: Error, Sendable, Equatable {
-        /// The record goes on behind the end of the bytes.
-        case incomplete
+        /// The record goes on behind the end of the bytes; it needs `bytes` in all, as far as its start tells.
+        case incomplete(bytes: Int)
         /// A length or the checksum is wrong.
         case corrupt
     }
 
-    /// Reads the record that starts at `offset`.
-    public init(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) throws(Problem) {
-        guard bytes.count - offset >= 8 else { throw .incomplete }
+    /// Bytes that tell a record's length and epoch.
+    private static let startBytes = 16
+
+    /// Reads the record of a segment that starts at `offset`.
+    public init(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ format: SegmentFormat) throws(Problem) {
+        let left = bytes.count - offset
+        guard left >= Self.startBytes else { throw .incomplete(bytes: ResultRecord.headerBytes) }
         let length = Int(bytes.littleEndian(at: offset, as: UInt32.self))
-        guard length >= ResultRecord.headerBytes - 8, length + 8 <= ResultRecord.maximumBytes else { throw .corrupt }
-        guard bytes.count - offset >= length + 8 else { throw .incomplete }
+        guard length >= ResultRecord.headerBytes - 8, length + 8 <= ResultRecord.maximumBytes,
+            bytes.littleEndian(at: offset + 12, as: UInt32.self) == format.epoch
+        else { throw .corrupt }
+        guard left >= length + 8 else { throw .incomplete(bytes: length + 8) }
         let content = UnsafeRawBufferPointer(rebasing: bytes[(offset + 8)..<(offset + 8 + length)])
-        guard CRC32C.checksum(content) == bytes.littleEndian(at: offset + 4, as: UInt32.self) else { throw .corrupt }
+        var checksum = format.seed
+        checksum.update(content)
+        guard checksum.value == bytes.littleEndian(at: offset + 4, as: UInt32.self) else { throw .corrupt }
         let idBytes = Int(content[13])
         guard let outcome = ResultRecord.Outcome(rawValue: content[12]), 34 + idBytes <= length else { throw .corrupt }
         self.line = content.littleEndian(at: 0, as: UInt32.self)

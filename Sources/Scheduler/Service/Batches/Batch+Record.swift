@@ -28,6 +28,7 @@ extension Batch {
             errors: record.problems.map(BatchError.init),
             errorsOmitted: UInt32(clamping: record.problemsOmitted)
         )
+        self.waitingReason = record.waitingReason ?? ""
     }
 }
 

@@ -8,6 +8,8 @@ struct BatchRecords: Sendable {
     private static let maximumTries = 16
 
     let store: any MetadataStore
+    /// Changes are made only while this owner's lease holds; nil: by anybody, such as a client's cancel.
+    var owner: String?
 
     /// What an event came to, and the record as it is now.
     struct Change: Sendable {
@@ -37,7 +39,7 @@ struct BatchRecords: Sendable {
             guard outcome == .changed else { return Change(outcome: outcome, record: stored.object) }
             do throws(StoreError) {
                 let update = try StoredRecord(machine.record, version: stored.version)
-                try await self.store.apply([.update(update)] + changes)
+                try await self.store.apply(self.fence + [.update(update)] + changes)
                 return Change(outcome: .changed, record: machine.record)
             } catch {
                 guard error == .conflict else { throw error }
@@ -45,4 +47,6 @@ struct BatchRecords: Sendable {
         }
         throw .conflict
     }
+
+    private var fence: [RecordChange] { self.owner.map { [.requireLease(owner: $0)] } ?? [] }
 }

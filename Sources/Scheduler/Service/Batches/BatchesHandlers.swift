@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import ProtoMessages
 import ProtoRPC
@@ -8,26 +9,25 @@ import SchedulerStores
 struct BatchesHandlers: Sendable {
     /// Most batches of one answer, so that it stays under 1 MiB: metadata and errors may take 10 KiB each.
     static let maximumPageBatches = 20
-    /// How long an idempotency key is remembered, in seconds.
-    static let rememberedSeconds: Int64 = 86_400
     /// Longest idempotency key, in bytes.
     static let maximumKeyBytes = 255
 
     let store: any MetadataStore
     let runner: JobRunner
-    let time: SystemTime
+    let platform: Platform
+    let logger: Logger
 
     private var records: BatchRecords { BatchRecords(store: self.store) }
 
     func register(in router: inout RPCRouter) {
         router.register(BatchesService.createBatch) { request, context in
             try await answering {
-                CreateBatchResponse(batch: self.message(try await self.create(request, context)))
+                CreateBatchResponse(batch: Batch(try await self.create(request, context)))
             }
         }
         router.register(BatchesService.getBatch) { request, context in
             try await answering {
-                GetBatchResponse(batch: self.message(try await self.batch(request.batchID, context.tenant)))
+                GetBatchResponse(batch: Batch(try await self.batch(request.batchID, context.tenant)))
             }
         }
         router.register(BatchesService.listBatches) { request, context in
@@ -35,7 +35,7 @@ struct BatchesHandlers: Sendable {
         }
         router.register(BatchesService.cancelBatch) { request, context in
             try await answering {
-                CancelBatchResponse(batch: self.message(try await self.cancel(request.batchID, context.tenant)))
+                CancelBatchResponse(batch: Batch(try await self.cancel(request.batchID, context.tenant)))
             }
         }
     }
@@ -61,13 +61,21 @@ struct BatchesHandlers: Sendable {
                 limit: limit + 1
             )
         )
-        let batches = try page.prefix(limit).map { self.message(try $0.decoded(BatchRecord.self).object) }
+        let batches = page.prefix(limit).compactMap { stored -> Batch? in
+            do {
+                return Batch(try stored.decoded(BatchRecord.self).object)
+            } catch {
+                // One damaged record must not take the list with it; asked for by its id it is an error.
+                self.logger.error("a batch cannot be read", metadata: ["error": "\(error)"])
+                return nil
+            }
+        }
         return ListBatchesResponse(batches: batches, hasMore: page.count > limit)
     }
 
     private func cancel(_ id: String, _ tenant: String) async throws -> BatchRecord {
         _ = try await self.batch(id, tenant)
-        let change = try await self.records.apply(to: id) { $0.cancelRequested(at: self.time.unixSeconds) }
+        let change = try await self.records.apply(to: id) { $0.cancelRequested(at: self.platform.time.unixSeconds) }
         switch change.outcome {
         case .changed, .unchanged:
             self.runner.cancelWasRequested(id)
@@ -101,16 +109,17 @@ extension BatchesHandlers {
             throw RPCErrors.invalid(error.param, error.message)
         }
         let input = try await self.input(request.inputFileID, tenant)
-        let now = self.time.unixMilliseconds()
+        let now = self.platform.time.unixSeconds
         let batch = BatchRecord(
-            id: ObjectID.make(.batch, unixMilliseconds: now),
+            id: self.platform.makeID(.batch),
             tenant: tenant,
             endpoint: wanted.endpoint,
             inputFileID: input.id,
             completionWindow: wanted.window,
-            outputFileID: ObjectID.make(.file, unixMilliseconds: now),
-            errorFileID: ObjectID.make(.file, unixMilliseconds: now),
-            createdAt: now / 1_000,
+            models: input.input?.models ?? [],
+            outputFileID: self.platform.makeID(.file),
+            errorFileID: self.platform.makeID(.file),
+            createdAt: now,
             metadata: request.metadata,
             outputLifetimeSeconds: request.outputExpiresAfterSeconds.map { Int64(clamping: $0) }
         )
@@ -120,18 +129,26 @@ extension BatchesHandlers {
                 key: key.key,
                 requestHash: key.hash,
                 answer: batch.id,
-                createdAt: now / 1_000
+                createdAt: now
             )
         }
-        try await self.store.apply([.insert(try StoredRecord(batch))], remembering: answer)
-        self.runner.enqueue(batch.id, inputFileID: input.id)
+        do throws(StoreError) {
+            // The file may be deleted meanwhile, and its bytes swept: only a batch that came first keeps them.
+            let changes: [RecordChange] = [.require(RecordKey(.file, input.id)), .insert(try StoredRecord(batch))]
+            try await self.store.apply(changes, remembering: answer)
+        } catch {
+            guard error == .conflict else { throw error }
+            if let remembered, let earlier = try await self.earlierAnswer(remembered, tenant) { return earlier }
+            throw RPCErrors.noSuchFile(input.id, param: "input_file_id")
+        }
+        self.runner.somethingIsNew()
         return batch
     }
 
     private func input(_ id: String, _ tenant: String) async throws -> FileRecord {
         guard ObjectID.isWellFormed(id, .file),
             let file = try await self.store.get(FileRecord.self, id)?.object,
-            file.tenant == tenant, !file.isExpired(at: self.time.unixSeconds)
+            file.tenant == tenant, !file.isExpired(at: self.platform.time.unixSeconds)
         else { throw RPCErrors.noSuchFile(id, param: "input_file_id") }
         guard file.purpose == .batch else {
             throw RPCErrors.invalid(
@@ -162,7 +179,7 @@ extension BatchesHandlers {
         let found = try await self.store.rememberedAnswer(
             scope: wanted.scope,
             key: wanted.key,
-            notBefore: self.time.unixSeconds - Self.rememberedSeconds
+            notBefore: self.platform.time.unixSeconds - RememberedAnswer.lifetimeSeconds
         )
         guard let found else { return nil }
         guard found.requestHash == wanted.hash else {
@@ -173,19 +190,5 @@ extension BatchesHandlers {
             )
         }
         return try await self.batch(found.answer, tenant)
-    }
-}
-
-// MARK: - As callers see it
-
-extension BatchesHandlers {
-    /// The stored batch with the progress of its run.
-    private func message(_ record: BatchRecord) -> Batch {
-        var message = Batch(record)
-        guard !record.status.isTerminal, let progress = self.runner.progress(of: record.id) else { return message }
-        message.requestCounts = ProtoMessages.RequestCounts(progress.counts)
-        message.usage = Usage(progress.usage)
-        message.waitingReason = progress.waitingReason ?? ""
-        return message
     }
 }

@@ -18,18 +18,20 @@ final class Dispatcher: Service {
     private static let tick = Duration.milliseconds(50)
 
     private let state = Mutex(State())
-    private let engines = Mutex<[EngineClient]>([])
+    private let engines = Mutex<[any Engine]>([])
     private let uncommittedBytes = Atomic<Int>(0)
     private let retry: RetryPolicy
-    private let time: SystemTime
+    private let platform: Platform
+    private let ownership: OwnershipKeeper
     private let logger: Logger
     private let unreachable: AsyncStream<Int>.Continuation
     /// Engines that could not be reached, for the monitor.
     let unreachableEngines: AsyncStream<Int>
 
-    init(retry: RetryPolicy, time: SystemTime, logger: Logger) {
+    init(retry: RetryPolicy, ownership: OwnershipKeeper, platform: Platform, logger: Logger) {
         self.retry = retry
-        self.time = time
+        self.ownership = ownership
+        self.platform = platform
         self.logger = logger
         (self.unreachableEngines, self.unreachable) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
     }
@@ -37,8 +39,8 @@ final class Dispatcher: Service {
     /// Wakes delayed lines and paused engines.
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: Self.tick)) != nil {
-                self.state.withLock { $0.wake(at: self.time.monotonicMilliseconds()) }
+            while (try? await self.platform.time.sleep(Self.tick)) != nil {
+                self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
                 self.pump()
             }
         }
@@ -49,7 +51,7 @@ final class Dispatcher: Service {
 
 extension Dispatcher {
     /// Adds an engine, of which nothing is known yet.
-    func add(_ engine: EngineClient, concurrency: Int) -> Int {
+    func add(_ engine: any Engine, concurrency: Int) -> Int {
         self.engines.withLock { $0.append(engine) }
         return self.state.withLock { $0.addEngine(concurrency: concurrency) }
     }
@@ -72,7 +74,7 @@ extension Dispatcher {
 
     /// Why nothing can be sent for these models; nil when something can.
     func waitingReason(models: [String]) -> String? {
-        self.state.withLock { $0.waitingReason(models: models, at: self.time.monotonicMilliseconds()) }
+        self.state.withLock { $0.waitingReason(models: models, at: self.platform.time.monotonicMilliseconds()) }
     }
 
     /// Models that no engine serves although all of them have told theirs.
@@ -104,8 +106,9 @@ extension Dispatcher {
 
     /// Sends as long as there is a line and a place for it.
     private func pump() {
-        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes {
-            let now = self.time.monotonicMilliseconds()
+        // The lease is looked at before each line: a scheduler that was paused must not send (I-08).
+        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes, self.ownership.mayAct {
+            let now = self.platform.time.monotonicMilliseconds()
             guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
             if next.line.job.take() {
                 self.send(next.line, to: next.engine)
@@ -135,7 +138,7 @@ extension Dispatcher {
             let decision = self.retry.decide(
                 result,
                 countedAttempts: Int(line.attempts),
-                jitter: Double.random(in: 0..<1)
+                jitter: self.platform.randomFraction()
             )
             self.note(decision.engine, about: index, answer)
             self.settle(line, decision.line, answer)
@@ -147,7 +150,7 @@ extension Dispatcher {
         switch verdict {
         case .fine, .unknown: break
         case .busy(let milliseconds):
-            let until = self.time.monotonicMilliseconds() + milliseconds
+            let until = self.platform.time.monotonicMilliseconds() + milliseconds
             self.state.withLock { $0.engineIsBusy(index, until: until) }
         case .unreachable:
             guard case .failed(let failure) = answer else { return }
@@ -170,7 +173,7 @@ extension Dispatcher {
             guard !line.job.isEnding else { return }
             var again = line
             if counted { again.attempts += 1 }
-            let due = delay > 0 ? self.time.monotonicMilliseconds() + delay : nil
+            let due = delay > 0 ? self.platform.time.monotonicMilliseconds() + delay : nil
             line.job.linesWereQueued(1)
             self.state.withLock { $0.giveBack(again, job: line.job.number, model: line.model, due: due) }
         }

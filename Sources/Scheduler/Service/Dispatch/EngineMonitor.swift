@@ -11,8 +11,9 @@ struct EngineMonitor: Service {
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(3)
 
-    let engines: [(index: Int, client: EngineClient)]
+    let engines: [(index: Int, client: any Engine)]
     let dispatcher: Dispatcher
+    let time: SystemTime
     let logger: Logger
 
     func run() async throws {
@@ -25,7 +26,7 @@ struct EngineMonitor: Service {
                     alarm.yield()
                     group.addTask { await self.watch(engine.index, engine.client, alarms: stream) }
                     group.addTask {
-                        while (try? await Task.sleep(for: Self.refreshInterval)) != nil { alarm.yield() }
+                        while (try? await self.time.sleep(Self.refreshInterval)) != nil { alarm.yield() }
                     }
                 }
                 for await index in self.dispatcher.unreachableEngines {
@@ -37,7 +38,7 @@ struct EngineMonitor: Service {
     }
 
     /// At each alarm asks until the engine answers.
-    private func watch(_ index: Int, _ client: EngineClient, alarms: AsyncStream<Void>) async {
+    private func watch(_ index: Int, _ client: any Engine, alarms: AsyncStream<Void>) async {
         var lastReport: String?
         for await _ in alarms {
             var pause = Self.firstPause
@@ -51,7 +52,7 @@ struct EngineMonitor: Service {
                     guard !Task.isCancelled else { return }
                     self.dispatcher.engineIsDown(index, reason: "engine \(client.address.url): \(error.message)")
                     self.report("engine does not answer", client, error.message, &lastReport)
-                    try? await Task.sleep(for: pause)
+                    try? await self.time.sleep(pause)
                     pause = min(pause * 2, Self.longestPause)
                 }
             }
@@ -59,7 +60,7 @@ struct EngineMonitor: Service {
     }
 
     /// Says it once.
-    private func report(_ text: String, _ client: EngineClient, _ detail: String, _ last: inout String?) {
+    private func report(_ text: String, _ client: any Engine, _ detail: String, _ last: inout String?) {
         guard last != text + detail else { return }
         last = text + detail
         self.logger.notice("\(text)", metadata: ["engine": "\(client.address.url)", "detail": "\(detail)"])

@@ -17,7 +17,8 @@ struct FilesHandlers: Sendable {
     let store: any MetadataStore
     let bytes: FileBytes
     let uploads: UploadRegistry
-    let runner: JobRunner
+    let ownership: OwnershipKeeper
+    let sweeper: Sweeper
     let time: SystemTime
 
     func register(in router: inout RPCRouter) {
@@ -98,21 +99,24 @@ extension FilesHandlers {
         if let declared = upload.declaredPurpose, declared != purpose {
             throw RPCErrors.invalid("purpose", "The upload was begun for '\(declared.rawValue)'.")
         }
-        let now = self.time.unixMilliseconds()
-        let id = ObjectID.make(.file, unixMilliseconds: now)
-        let findings = try await upload.complete(as: id, bytes: request.bytes, purpose: purpose)
-        self.uploads.remove(upload.id)
-        let record = FileRecord(
-            id: id,
-            tenant: tenant,
-            bytes: Int64(clamping: request.bytes),
-            createdAt: now / 1_000,
-            expiresAt: (lifetime ?? purpose.defaultLifetimeSeconds).map { now / 1_000 + $0 },
-            filename: request.filename,
-            purpose: purpose,
-            input: findings
-        )
-        try await self.store.apply([.insert(try StoredRecord(record))])
+        // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
+        guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
+        let now = self.time.unixSeconds
+        let record = try await upload.complete(bytes: request.bytes, purpose: purpose, now: now) { findings in
+            let record = FileRecord(
+                id: upload.fileID,
+                tenant: tenant,
+                bytes: Int64(clamping: request.bytes),
+                createdAt: now,
+                expiresAt: (lifetime ?? purpose.defaultLifetimeSeconds).map { now + $0 },
+                filename: request.filename,
+                purpose: purpose,
+                input: findings
+            )
+            try await self.store.apply([.requireLease(owner: owner), .insert(try StoredRecord(record))])
+            return record
+        }
+        self.uploads.wasCompleted(upload)
         return CompleteUploadResponse(file: File(record))
     }
 
@@ -179,9 +183,7 @@ extension FilesHandlers {
         } catch {
             throw error == .conflict ? RPCErrors.noSuchFile(file.id, param: "id") : RPCErrors.store(error)
         }
-        if !self.runner.uses(inputFileID: file.id) {
-            try await self.bytes.removeBytes(of: file.id)
-        }
+        self.sweeper.fileWasDeleted(file)
         return DeleteFileResponse()
     }
 
@@ -192,8 +194,8 @@ extension FilesHandlers {
         }
         let count = min(Int(request.maximumBytes), Self.maximumChunkBytes)
         let bytes = self.bytes
-        let data = try await bytes.threads.runIfActive {
-            try bytes.open(file.id).read(count: count, at: offset)
+        let data = try await bytes.threads.run {
+            try bytes.open(file.blobKey).read(count: count, at: offset)
         }
         return ReadFileResponse(data: .init(bytes: data), fileBytes: UInt64(file.bytes))
     }

@@ -1,6 +1,5 @@
 import Checksum
 import NIOCore
-import NIOPosix
 import ProtoRPC
 import SchedulerCore
 
@@ -16,8 +15,12 @@ actor Upload {
     nonisolated let tenant: String
     nonisolated let declaredPurpose: FilePurpose?
 
-    private let writer: UploadWriter
-    private let threads: NIOThreadPool
+    /// The id of the file that it becomes: the same however often it is completed.
+    nonisolated let fileID: String
+
+    private var writer: UploadWriter?
+    private var completed: FileRecord?
+    private let threads: any BlockingThreads
     private var applied: UInt64 = 0
     private var isBusy = false
     private var isClosed = false
@@ -28,13 +31,15 @@ actor Upload {
         id: String,
         tenant: String,
         purpose: FilePurpose?,
+        fileID: String,
         writer: UploadWriter,
-        threads: NIOThreadPool,
+        threads: any BlockingThreads,
         now: Int64
     ) {
         self.id = id
         self.tenant = tenant
         self.declaredPurpose = purpose
+        self.fileID = fileID
         self.writer = writer
         self.threads = threads
         self.lastUse = now
@@ -65,19 +70,23 @@ actor Upload {
             self.isBusy = false
             self.waiters.wakeAll()
         }
-        let writer = self.writer
-        try await self.threads.runIfActive { try writer.append(data) }
+        guard let writer = self.writer else { throw Self.closed }
+        try await self.threads.run { try writer.append(data) }
         self.applied = end
         return end
     }
 
-    /// Makes the staged bytes a file.
+    /// Makes the staged bytes a file. A repeated call, after a lost reply, gives the same file.
+    /// - Parameter store: makes the file's record durable.
     func complete(
-        as fileID: String,
         bytes: UInt64,
-        purpose: FilePurpose
-    ) async throws -> InputFileFindings? {
-        try await self.turn(for: bytes)
+        purpose: FilePurpose,
+        now: Int64,
+        store: @Sendable (InputFileFindings?) async throws -> FileRecord
+    ) async throws -> FileRecord {
+        self.lastUse = now
+        if self.completed == nil { try await self.turn(for: bytes) }
+        if let completed = self.completed { return completed }
         guard self.applied == bytes else {
             throw RPCErrors.make(
                 .invalidArgument,
@@ -88,12 +97,28 @@ actor Upload {
         guard Int64(clamping: bytes) <= purpose.maximumBytes else {
             throw RPCErrors.fileTooLarge(limit: purpose.maximumBytes)
         }
-        self.isClosed = true
-        let writer = self.writer
-        return try await self.threads.runIfActive {
+        guard let writer = self.writer else { throw Self.closed }
+        self.isBusy = true
+        defer {
+            self.isBusy = false
+            self.waiters.wakeAll()
+        }
+        let fileID = self.fileID
+        let findings = try await self.threads.run {
             try writer.complete(as: fileID, isBatchInput: purpose == .batch)
         }
+        // The bytes are where they belong: nothing may be added to them.
+        self.isClosed = true
+        self.writer = nil
+        let record = try await store(findings)
+        self.completed = record
+        return record
     }
+
+    /// Whether it takes no more bytes.
+    var isFinished: Bool { self.isClosed }
+
+    private static let closed = RPCErrors.make(.failedPrecondition, "the upload is closed", reason: "upload_closed")
 
     /// Throws the bytes away; chunks that wait fail.
     func abort() async throws {
@@ -106,8 +131,9 @@ actor Upload {
             try Task.checkCancellation()
             await self.waiters.wait(since: generation)
         }
-        let writer = self.writer
-        try await self.threads.runIfActive { try writer.abort() }
+        guard let writer = self.writer else { return }
+        self.writer = nil
+        try await self.threads.run { try writer.abort() }
     }
 
     /// Returns when everything before `offset` is applied and nobody is writing.
@@ -121,6 +147,6 @@ actor Upload {
             try Task.checkCancellation()
             await self.waiters.wait(since: generation)
         }
-        guard !self.isClosed else { throw RPCErrors.make(.failedPrecondition, "the upload is closed") }
+        guard !self.isClosed || self.completed != nil else { throw Self.closed }
     }
 }

@@ -13,6 +13,8 @@ final class UploadWriter: @unchecked Sendable {
     private var plan: (any StagedBlob)?
     private var planBytes: Int64 = 0
     private var indexer: InputFileIndexer?
+    private var isPassFinished = false
+    private var isPlanCommitted = false
     private(set) var stagedBytes: Int64 = 0
 
     /// - Parameter mayBeBatchInput: false when the purpose is known and another.
@@ -34,20 +36,22 @@ final class UploadWriter: @unchecked Sendable {
         try self.writePlan()
     }
 
-    /// Makes the bytes a file, with its plan when it is a batch input, and says what the pass found.
+    /// Makes the bytes a file, with its plan when it is a batch input, and says what the pass found. After a failure,
+    /// such as a full disk, it may be called again for the same file.
     func complete(as fileID: String, isBatchInput: Bool) throws -> InputFileFindings? {
-        var findings: InputFileFindings?
-        if isBatchInput, self.indexer != nil {
-            self.indexer?.finish()
-            try self.resolveSuspects()
-            try self.writePlan()
-            findings = self.indexer?.findings
-            try self.plan?.commit(as: FileBytes.planKey(fileID))
-        } else {
+        guard isBatchInput, self.indexer != nil else {
             try self.plan?.abort()
+            try self.staged.commit(as: fileID)
+            return nil
         }
+        if !self.isPassFinished { self.indexer?.finish() }
+        self.isPassFinished = true
+        try self.resolveSuspects()
+        try self.writePlan()
+        if !self.isPlanCommitted { try self.plan?.commit(as: FileBytes.planKey(fileID)) }
+        self.isPlanCommitted = true
         try self.staged.commit(as: fileID)
-        return findings
+        return self.indexer?.findings
     }
 
     func abort() throws {

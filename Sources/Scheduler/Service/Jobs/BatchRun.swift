@@ -1,23 +1,35 @@
 import CurlHTTP
 import Logging
-import NIOPosix
 import SchedulerCore
 import SchedulerStores
 
-/// One batch from wherever it stands to its end: claim, validate, run the lines, assemble the output.
+/// One batch from wherever it stands to its end: validate, take up, run the lines, assemble the output. Its owner has
+/// claimed it; every change it makes is refused once that lease has ended.
 struct BatchRun: Sendable {
     let id: String
     let number: Int
+    let owner: String
     let environment: JobEnvironment
     let logger: Logger
     /// Called when the job takes requests about its progress.
     let onRunning: @Sendable (RunningJob, _ models: [String]) -> Void
 
-    private var records: BatchRecords { BatchRecords(store: self.environment.store) }
-    private var now: Int64 { self.environment.time.unixSeconds }
+    private var records: BatchRecords {
+        BatchRecords(store: self.environment.store, owner: self.owner)
+    }
+    private var threads: any BlockingThreads { self.environment.platform.threads }
+    private var now: Int64 { self.environment.platform.time.unixSeconds }
 
     /// Runs the batch and gives its terminal record.
     func toEnd() async throws -> BatchRecord {
+        do {
+            return try await self.toEndOfReadableInput()
+        } catch let error as UnreadableInput {
+            return try await self.fail([.unreadableInput(error.reason)], omitted: 0)
+        }
+    }
+
+    private func toEndOfReadableInput() async throws -> BatchRecord {
         guard var batch = try await self.records.get(self.id) else {
             throw StoreError.unreadable("\(self.id) is not stored any more")
         }
@@ -76,10 +88,10 @@ struct BatchRun: Sendable {
         let absent = Set(self.environment.dispatcher.absentModels(findings.models))
         guard findings.urls != [batch.endpoint] || !absent.isEmpty else { return ([], 0) }
         let check = LineCheck(endpoint: batch.endpoint, findings: findings, absentModels: absent)
-        return try await self.environment.threads.runIfActive {
+        return try await self.threads.run {
             try check.run(
-                plan: try self.environment.files.openPlan(of: batch.inputFileID),
-                input: try self.environment.files.open(batch.inputFileID)
+                plan: try self.environment.bytes.openPlan(of: batch.inputFileID),
+                input: try self.environment.bytes.open(batch.inputFileID)
             )
         }
     }
@@ -102,21 +114,23 @@ struct BatchRun: Sendable {
             }.record
         }
         let assembling = batch
-        let assembled = try await self.environment.threads.runIfActive {
+        let assembled = try await self.threads.run {
             try OutputAssembler(
                 batch: assembling,
                 reader: work.reader,
                 log: work.log,
                 index: work.index,
-                blobs: self.environment.files.blobs
+                blobs: self.environment.bytes.blobs
             ).run()
         }
         let files = try self.outputFiles(of: batch, assembled)
         batch = try await self.records.apply(to: self.id, alongside: files) {
             $0.assembled(assembled.result, at: self.now)
         }.record
-        try await self.environment.threads.runIfActive {
-            try FileNames.removeDirectory(self.environment.directory(of: self.id))
+        let directory = self.environment.directory(of: self.id)
+        let names = self.environment.platform.files
+        try await self.threads.run {
+            try names.removeDirectory(directory)
         }
         return batch
     }
@@ -135,22 +149,31 @@ struct BatchRun: Sendable {
     private func takeUp(_ batch: BatchRecord) async throws -> Work {
         let directory = self.environment.directory(of: self.id)
         let lines = batch.counts.total
-        let (index, recovery) = try await self.environment.threads.runIfActive {
-            try FileNames.makeDirectory(directory)
-            let index = try LocationIndex(path: directory + "/index", lines: lines)
-            return (
-                index, try ResultLogRecovery(directory: directory, record: batch, lines: lines, index: index)
+        let files = self.environment.platform.files
+        let (index, recovery) = try await self.threads.run {
+            try files.makeDirectory(directory)
+            let index = try LocationIndex(path: directory + "/index", lines: lines, files: files)
+            let recovery = try ResultLogRecovery(
+                directory: directory,
+                record: batch,
+                lines: lines,
+                index: index,
+                files: files
             )
+            return (index, recovery)
         }
+        self.report(recovery.damage)
         let claimed = try await self.records.apply(to: self.id) { $0.claimed(segments: recovery.segments) }.record
-        let (log, reader) = try await self.environment.threads.runIfActive {
+        let (log, reader) = try await self.threads.run {
             (
-                try ResultLog(directory: directory, accepted: claimed.segments, epoch: claimed.epoch),
-                PlanReader(
-                    input: try self.environment.files.open(claimed.inputFileID),
-                    plan: try self.environment.files.openPlan(of: claimed.inputFileID),
-                    lines: lines
-                )
+                try ResultLog(
+                    directory: directory,
+                    job: self.id,
+                    accepted: claimed.segments,
+                    epoch: claimed.epoch,
+                    files: files
+                ),
+                try self.openInput(claimed.inputFileID, lines: lines)
             )
         }
         let dispatcher = self.environment.dispatcher
@@ -158,11 +181,25 @@ struct BatchRun: Sendable {
             log: log,
             index: index,
             progress: recovery.progress,
-            epoch: claimed.epoch,
-            threads: self.environment.commitThreads
+            ownership: self.environment.ownership,
+            platform: self.environment.platform
         ) { dispatcher.committed(bytes: $0) }
         let job = RunningJob(number: self.number, id: self.id, endpoint: claimed.endpoint, committer: committer)
         return Work(batch: claimed, job: job, reader: reader, log: log, index: index, done: recovery.progress)
+    }
+
+    /// Blocking.
+    private func openInput(_ fileID: String, lines: Int) throws -> PlanReader {
+        do throws(FileError) {
+            return PlanReader(
+                input: try self.environment.bytes.open(fileID),
+                plan: try self.environment.bytes.openPlan(of: fileID),
+                lines: lines
+            )
+        } catch {
+            guard error.isMissing else { throw error }
+            throw UnreadableInput("its bytes are missing")
+        }
     }
 
     /// Why the lines of a batch stopped running.
@@ -172,7 +209,18 @@ struct BatchRun: Sendable {
         case windowEnded
     }
 
-    /// Feeds the engines until every line has a record or the batch is to end early.
+    /// Damage is repaired by running the lines again that it hit; people should know of the disk that did it.
+    private func report(_ damage: [ResultLogRecovery.Damage]) {
+        for part in damage {
+            self.logger.error(
+                "a result log is damaged; its lost lines run again",
+                metadata: ["file": "\(part.path)", "bytes": "\(part.bytes)"]
+            )
+        }
+    }
+
+    /// Feeds the engines until every line has a record or the batch is to end early; then everything that was taken is
+    /// durable.
     private func untilEnd(_ work: Work) async throws -> End {
         let job = work.job
         job.committer.whenEnded { result in
@@ -184,50 +232,55 @@ struct BatchRun: Sendable {
         // A cancellation that was stored before anybody could tell this job.
         if try await self.records.get(self.id)?.status == .cancelling { job.send(.cancelRequested) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.feed(work) }
-            group.addTask { await self.watchWindow(of: work.batch, job) }
-            var end: End?
-            for await event in job.events {
-                switch event {
-                case .complete: end = .complete
-                case .cancelRequested: end = .cancelRequested
-                case .windowEnded: end = .windowEnded
-                case .suspended: end = nil
-                case .failed(let error):
-                    await self.stop(job, &group)
-                    throw error
-                }
-                break
-            }
-            await self.stop(job, &group)
-            guard let end else { throw CancellationError() }
+            group.addTask { await job.committer.run() }
+            let result = await self.firstEvent(work)
+            await self.drain(job, isSuspended: result == nil)
+            job.committer.finish()
+            try await group.waitForAll()
+            guard let end = try result?.get() else { throw CancellationError() }
             return end
         }
     }
 
-    /// Stops sending, gives the answers under way a moment, and makes durable what has come.
-    private func stop(_ job: RunningJob, _ group: inout ThrowingTaskGroup<Void, any Error>) async {
-        job.beginEnding()
-        group.cancelAll()
-        try? await group.waitForAll()
-        self.environment.dispatcher.withdraw(job)
-        await self.drain(job)
-        self.environment.dispatcher.withdraw(job)
-        if Task.isCancelled { job.committer.stop() }
-        await job.committer.flush()
+    /// Runs the feeder until something ends the lines; nil: the scheduler stops.
+    private func firstEvent(_ work: Work) async -> Result<End, any Error>? {
+        let job = work.job
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.feed(work) }
+            group.addTask { await self.watchWindow(of: work.batch, job) }
+            defer {
+                job.beginEnding()
+                group.cancelAll()
+            }
+            for await event in job.events {
+                switch event {
+                case .complete: return .success(.complete)
+                case .cancelRequested: return .success(.cancelRequested)
+                case .windowEnded: return .success(.windowEnded)
+                case .failed(let error): return .failure(error)
+                case .suspended: return nil
+                }
+            }
+            return nil
+        }
     }
 
-    private func drain(_ job: RunningJob) async {
-        guard !job.isDrained else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try? await Task.sleep(for: self.environment.drainGrace)
-                job.transfers.cancel()
+    /// Takes back what is queued and gives the answers under way a moment.
+    private func drain(_ job: RunningJob, isSuspended: Bool) async {
+        self.environment.dispatcher.withdraw(job)
+        if isSuspended { job.committer.giveUpOnFullDisk() }
+        if !job.isDrained {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try? await self.environment.platform.time.sleep(self.environment.drainGrace)
+                    job.transfers.cancel()
+                }
+                for await _ in job.drained where job.isDrained { break }
+                group.cancelAll()
             }
-            for await _ in job.drained where job.isDrained { break }
-            group.cancelAll()
         }
         job.transfers.cancel()
+        self.environment.dispatcher.withdraw(job)
     }
 
     private func feed(_ work: Work) async {
@@ -237,7 +290,7 @@ struct BatchRun: Sendable {
             models: work.batch.models,
             done: work.done,
             dispatcher: self.environment.dispatcher,
-            threads: self.environment.threads
+            threads: self.threads
         )
         do {
             try await feeder.run()
@@ -254,7 +307,7 @@ struct BatchRun: Sendable {
                 job.send(.windowEnded)
                 return
             }
-            try? await Task.sleep(for: .seconds(min(left, 10)))
+            try? await self.environment.platform.time.sleep(.seconds(min(left, 10)))
         }
     }
 
@@ -280,7 +333,8 @@ struct BatchRun: Sendable {
                         createdAt: now,
                         expiresAt: lifetime.map { now + $0 },
                         filename: "\(batch.id)_\(name).jsonl",
-                        purpose: .batchOutput
+                        purpose: .batchOutput,
+                        blob: FileBytes.outputKey(id, epoch: batch.epoch)
                     )
                 )
             )
@@ -289,6 +343,10 @@ struct BatchRun: Sendable {
 }
 
 extension InputProblem {
+    fileprivate static func unreadableInput(_ reason: String) -> InputProblem {
+        InputProblem(code: "input_file_damaged", message: "The stored input file cannot be read: \(reason).")
+    }
+
     fileprivate static func missingInput(_ id: String) -> InputProblem {
         InputProblem(code: "invalid_input_file", message: "The input file \(id) was deleted before it was read.")
     }

@@ -1,34 +1,28 @@
-import Glibc
-import NIOPosix
 import SchedulerCore
 import SchedulerStores
 import Synchronization
 
 /// Makes a job's answers durable in groups: while one group is being synced the next one gathers.
 ///
-/// Runs on threads of its own. The sync of the group is the commit point of its lines.
+/// The sync of a group is the commit point of its lines, provided that the lease still held then.
 final class JobCommitter: Sendable {
-    /// How long a small group waits for company, in microseconds: one sync costs as much as many records.
-    private static let lingerMicroseconds: UInt32 = 2_000
+    /// How long a small group waits for company: one sync costs as much as many records.
+    private static let linger = Duration.milliseconds(2)
     /// A group of this size does not wait.
     private static let groupSize = 256
-    /// Pause before a full disk is tried again, in seconds.
-    private static let fullDiskPauseSeconds: UInt32 = 1
+    /// Pause before a full disk is tried again.
+    private static let fullDiskPause = Duration.seconds(1)
 
-    private struct Pending {
-        var answers: [LineAnswer] = []
-        var isScheduled = false
-        var whenIdle: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let pending = Mutex(Pending())
+    private let pending = Mutex<[LineAnswer]>([])
     private let progress: Mutex<LineProgress>
     private let trouble = Mutex<String?>(nil)
     private let log: ResultLog
     private let index: LocationIndex
-    private let epoch: UInt32
-    private let threads: NIOThreadPool
-    private let stopped = Atomic<Bool>(false)
+    private let ownership: OwnershipKeeper
+    private let platform: Platform
+    private let givesUp = Atomic<Bool>(false)
+    private let arrivals: AsyncStream<Void>
+    private let arrival: AsyncStream<Void>.Continuation
     /// Called after each group with its bytes; then, once, when the last line is done or the store failed.
     private let onCommit: @Sendable (_ bytes: Int) -> Void
     private let onEnd = Mutex<(@Sendable (Result<Void, any Error>) -> Void)?>(nil)
@@ -37,16 +31,17 @@ final class JobCommitter: Sendable {
         log: ResultLog,
         index: LocationIndex,
         progress: LineProgress,
-        epoch: UInt32,
-        threads: NIOThreadPool,
+        ownership: OwnershipKeeper,
+        platform: Platform,
         onCommit: @escaping @Sendable (_ bytes: Int) -> Void
     ) {
         self.log = log
         self.index = index
         self.progress = Mutex(progress)
-        self.epoch = epoch
-        self.threads = threads
+        self.ownership = ownership
+        self.platform = platform
         self.onCommit = onCommit
+        (self.arrivals, self.arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Sets what is called, once, when every line has a record or the store failed for good.
@@ -57,84 +52,94 @@ final class JobCommitter: Sendable {
 
     /// How far the job is; only what is durable counts.
     var snapshot: LineProgress { self.progress.withLock { $0 } }
-    /// Counts and nothing else, for readers that ask often.
-    var counts: RequestCounts {
-        self.progress.withLock { RequestCounts(total: $0.total, completed: $0.completed, failed: $0.failed) }
+    /// The sums and nothing else, for readers that ask often.
+    var sums: (counts: RequestCounts, usage: TokenUsage) {
+        self.progress.withLock {
+            (RequestCounts(total: $0.total, completed: $0.completed, failed: $0.failed), $0.usage)
+        }
     }
     /// Why nothing is committed at the moment, for people.
     var waitingReason: String? { self.trouble.withLock { $0 } }
 
     /// Takes an answer; never blocks.
     func commit(_ answer: LineAnswer) {
-        let start = self.pending.withLock { pending in
-            pending.answers.append(answer)
-            defer { pending.isScheduled = true }
-            return !pending.isScheduled
+        let isFirst = self.pending.withLock { pending in
+            pending.append(answer)
+            return pending.count == 1
         }
-        if start { self.schedule() }
+        if isFirst { self.arrival.yield() }
     }
 
-    /// Waits until everything taken so far is durable.
-    func flush() async {
-        await withCheckedContinuation { continuation in
-            let start = self.pending.withLock { pending in
-                pending.whenIdle.append(continuation)
-                defer { pending.isScheduled = true }
-                return !pending.isScheduled
+    /// No answer comes any more: `run` ends when everything taken is durable.
+    func finish() {
+        self.arrival.finish()
+    }
+
+    /// A full disk is not waited for any more; what cannot be made durable is dropped.
+    func giveUpOnFullDisk() {
+        self.givesUp.store(true, ordering: .relaxed)
+    }
+
+    /// Commits until `finish`, or until the log fails.
+    func run() async {
+        for await _ in self.arrivals {
+            if self.pending.withLock({ $0.count }) < Self.groupSize {
+                try? await self.platform.time.sleep(Self.linger)
             }
-            if start { self.schedule() }
+            guard await self.commitGroup() else { return }
+        }
+        _ = await self.commitGroup()
+    }
+
+    /// Commits what has gathered; false when the log has failed.
+    private func commitGroup() async -> Bool {
+        let answers = self.pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+        guard !answers.isEmpty else { return true }
+        defer { self.onCommit(answers.reduce(0) { $0 + $1.bytes }) }
+        do {
+            try await self.append(answers)
+            if self.progress.withLock({ $0.isComplete }) { self.end(.success(())) }
+            return true
+        } catch {
+            self.end(.failure(error))
+            return false
         }
     }
 
-    /// Gives up a full disk; what is not durable is dropped.
-    func stop() {
-        self.stopped.store(true, ordering: .relaxed)
-    }
-
-    private func schedule() {
-        self.threads.submit { _ in self.drain() }
-    }
-
-    private func drain() {
-        var buffer: [UInt8] = []
+    /// Appends durably. A full disk is waited for; any other failure ends the job's log.
+    private func append(_ answers: [LineAnswer]) async throws {
         while true {
-            self.linger()
-            let (answers, idle) = self.pending.withLock { pending in
-                let taken = (pending.answers, pending.answers.isEmpty ? pending.whenIdle : [])
-                pending.answers = []
-                if taken.0.isEmpty {
-                    pending.isScheduled = false
-                    pending.whenIdle = []
-                }
-                return taken
-            }
-            guard !answers.isEmpty else {
-                for continuation in idle { continuation.resume() }
+            do {
+                try await self.platform.commitThreads.run { try self.write(answers) }
+                self.trouble.withLock { $0 = nil }
                 return
+            } catch let error as FileError where error.isOutOfSpace {
+                guard !self.givesUp.load(ordering: .relaxed) else { throw error }
+                self.trouble.withLock { $0 = "no space left for results" }
+                try await self.platform.time.sleep(Self.fullDiskPause)
             }
-            self.write(answers, &buffer)
-            self.onCommit(answers.reduce(0) { $0 + $1.bytes })
         }
     }
 
-    private func linger() {
-        let count = self.pending.withLock { $0.answers.count }
-        if count > 0, count < Self.groupSize { usleep(Self.lingerMicroseconds) }
-    }
-
-    /// Writes and syncs one group, then lets its lines count.
-    private func write(_ answers: [LineAnswer], _ buffer: inout [UInt8]) {
-        buffer.removeAll(keepingCapacity: buffer.count < 4 << 20)
+    /// Writes and syncs one group, then lets its lines count. Blocking.
+    private func write(_ answers: [LineAnswer]) throws {
+        guard self.ownership.mayAct else { throw StoreError.fenced }
+        var bytes: [UInt8] = []
         var entries: [(record: ResultRecordSummary, offset: Int)] = []
         entries.reserveCapacity(answers.count)
         for answer in answers {
-            let record = ResultRecord(answer, epoch: self.epoch)
-            entries.append((ResultRecordSummary(record), buffer.count))
-            record.append(to: &buffer)
+            let record = ResultRecord(answer, epoch: self.log.format.epoch)
+            entries.append((ResultRecordSummary(record), bytes.count))
+            record.append(to: &bytes, self.log.format)
         }
         let start = self.log.nextLocation
-        guard self.append(buffer) else { return }
-        let isComplete = self.progress.withLock { progress in
+        try self.log.append(bytes)
+        // Whoever claims the job after the end of this lease reads the segment later than now.
+        guard self.ownership.holdsLease else { throw StoreError.fenced }
+        self.progress.withLock { progress in
             for entry in entries {
                 let record = entry.record
                 guard progress.record(line: record.line, succeeded: record.succeeded, usage: record.usage) else {
@@ -146,29 +151,7 @@ final class JobCommitter: Sendable {
                     length: record.bytes
                 )
             }
-            return progress.isComplete
         }
-        if isComplete { self.end(.success(())) }
-    }
-
-    /// Appends durably. A full disk is waited for; any other failure ends the job's log.
-    private func append(_ bytes: [UInt8]) -> Bool {
-        while !self.stopped.load(ordering: .relaxed) {
-            do throws(FileError) {
-                try self.log.append(bytes)
-                self.trouble.withLock { $0 = nil }
-                return true
-            } catch {
-                guard error.isOutOfSpace else {
-                    self.end(.failure(error))
-                    self.stop()
-                    return false
-                }
-                self.trouble.withLock { $0 = "no space left for results" }
-                sleep(Self.fullDiskPauseSeconds)
-            }
-        }
-        return false
     }
 
     private func end(_ result: Result<Void, any Error>) {

@@ -1,19 +1,16 @@
-import NIOPosix
 import SchedulerCore
 import SchedulerStores
 
 /// What every job needs.
 struct JobEnvironment: Sendable {
     let store: any MetadataStore
-    let files: FileBytes
+    let bytes: FileBytes
     let dispatcher: Dispatcher
+    let ownership: OwnershipKeeper
+    let platform: Platform
     /// `jobs/` in the data directory; one directory a batch below it.
     let jobsDirectory: String
-    /// Threads for reading and assembling.
-    let threads: NIOThreadPool
-    /// Threads that do nothing but commit.
-    let commitThreads: NIOThreadPool
-    let time: SystemTime
+    /// How long an ending batch waits for the answers that are under way.
     let drainGrace: Duration
 
     func directory(of batchID: String) -> String { "\(self.jobsDirectory)/\(batchID)" }

@@ -1,170 +1,255 @@
 import Logging
-import NIOPosix
 import SchedulerCore
 import SchedulerStores
 import ServiceLifecycle
 import Synchronization
 
-/// Runs batches, many at a time: those found unfinished at the start, and each new one as it is created.
+/// Runs batches, many at a time: claims what nobody runs, oldest first, as long as there is room.
 final class JobRunner: Service {
-    /// What a running job can be asked from outside.
-    private struct Active {
-        var job: RunningJob?
-        var inputFileID: String
-        var models: [String] = []
-    }
+    /// How often stored batches are looked through for one to claim, or one that was cancelled elsewhere.
+    private static let lookInterval = Duration.seconds(1)
+    /// First and longest pause before a batch is tried again after a failure of the store.
+    private static let firstPause = Duration.milliseconds(500)
+    private static let longestPause = Duration.seconds(30)
 
     private struct State {
-        var active: [String: Active] = [:]
-        var queued: [String] = []
+        var active: [String: ActiveBatch] = [:]
         var nextNumber = 0
         var isStopping = false
     }
 
     private let state = Mutex(State())
     private let environment: JobEnvironment
+    private let claimer: BatchClaimer
     private let maximumRunning: Int
     private let logger: Logger
-    private let arrivals: AsyncStream<Void>
-    private let arrival: AsyncStream<Void>.Continuation
+    /// Called with the input of each batch that has ended here.
+    private let onEnd: @Sendable (_ inputFileID: String) -> Void
+    private let looks: AsyncStream<Void>
+    private let look: AsyncStream<Void>.Continuation
+    private let waiters = Waiters()
 
-    init(environment: JobEnvironment, maximumRunning: Int, logger: Logger) {
+    init(
+        environment: JobEnvironment,
+        maximumRunning: Int,
+        logger: Logger,
+        onEnd: @escaping @Sendable (_ inputFileID: String) -> Void
+    ) {
         self.environment = environment
+        self.claimer = BatchClaimer(environment: environment, logger: logger)
         self.maximumRunning = maximumRunning
         self.logger = logger
-        (self.arrivals, self.arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.onEnd = onEnd
+        (self.looks, self.look) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Takes up what is unfinished, then whatever is enqueued, until shutdown. A batch that is cut off goes on after
-    /// the next start.
+    /// Claims and runs batches until shutdown. A batch that is cut off goes on after the next start, or elsewhere.
+    /// - Throws: what shows that the store must not be used any more, such as a failed sync.
     func run() async throws {
-        try await self.enqueueUnfinished()
         try await withGracefulShutdownHandler {
-            try await withThrowingDiscardingTaskGroup { group in
-                for await _ in self.arrivals {
-                    while let id = self.nextToStart() {
-                        group.addTask { try await self.run(id) }
-                    }
-                }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.runClaims() }
+                group.addTask { await self.lookNowAndThen() }
+                try await group.next()
+                group.cancelAll()
             }
         } onGracefulShutdown: {
-            self.stop()
+            self.suspendAll(isStopping: true)
         }
     }
 
-    /// Nothing new is started; what runs keeps its answers and stops.
-    private func stop() {
-        self.arrival.finish()
-        let jobs = self.state.withLock { state in
-            state.isStopping = true
-            return state.active.values.compactMap(\.job)
+    private func runClaims() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for await _ in self.looks {
+                await self.passOnCancellations()
+                for batch in await self.claim() {
+                    group.addTask { try await self.run(batch) }
+                }
+            }
         }
-        for job in jobs { job.send(.suspended) }
+        await self.environment.ownership.end()
     }
 
-    /// Takes a stored batch. Asking again for one that is known is harmless.
-    func enqueue(_ id: String, inputFileID: String) {
-        self.state.withLock { state in
-            guard state.active[id] == nil else { return }
-            state.active[id] = Active(inputFileID: inputFileID)
-            state.queued.append(id)
+    private func lookNowAndThen() async {
+        while !Task.isCancelled {
+            self.look.yield()
+            try? await self.environment.platform.time.sleep(Self.lookInterval)
         }
-        self.arrival.yield()
+    }
+}
+
+// MARK: - Asked from outside
+
+extension JobRunner {
+    /// There may be a batch to claim.
+    func somethingIsNew() {
+        self.look.yield()
     }
 
-    /// A stored cancellation: tells the job.
+    /// A stored cancellation: tells the batch if it runs here.
     func cancelWasRequested(_ id: String) {
         self.state.withLock { $0.active[id]?.job }?.send(.cancelRequested)
     }
 
-    /// Whether a batch that has not ended reads this file.
-    func uses(inputFileID: String) -> Bool {
-        self.state.withLock { state in state.active.values.contains { $0.inputFileID == inputFileID } }
+    /// What runs here.
+    var activeBatches: [ActiveBatch] {
+        self.state.withLock { state in state.active.values.sorted { $0.id < $1.id } }
     }
 
-    /// How far a running batch is; nil when it is not running here.
-    func progress(of id: String) -> (counts: RequestCounts, usage: TokenUsage, waitingReason: String?)? {
-        guard let active = self.state.withLock({ $0.active[id] }), let job = active.job else { return nil }
-        let progress = job.committer.snapshot
-        let reason =
-            job.isEnding || progress.isComplete
-            ? nil : job.committer.waitingReason ?? self.environment.dispatcher.waitingReason(models: active.models)
-        let counts = RequestCounts(total: progress.total, completed: progress.completed, failed: progress.failed)
-        return (counts, progress.usage, reason)
-    }
-
-    /// Batches that run now and batches that wait for a place.
-    var load: (running: Int, queued: Int) {
-        self.state.withLock { ($0.active.count - $0.queued.count, $0.queued.count) }
-    }
-
-    private func nextToStart() -> String? {
-        self.state.withLock { state in
-            guard state.active.count - state.queued.count < self.maximumRunning, !state.queued.isEmpty else {
-                return nil
-            }
-            return state.queued.removeFirst()
-        }
-    }
-
-    private func enqueueUnfinished() async throws {
-        var after: String?
+    /// The lease is lost: stops everything and returns when it has stopped.
+    func abandonAll() async {
+        self.suspendAll(isStopping: false)
         while true {
-            let page = try await self.environment.store.list(
-                RecordQuery(kind: .batch, label: BatchRecord.activeLabel, after: after, ascending: true, limit: 100)
-            )
-            for stored in page {
-                do throws(StoreError) {
-                    let batch = try stored.decoded(BatchRecord.self).object
-                    self.enqueue(batch.id, inputFileID: batch.inputFileID)
-                } catch {
-                    self.logger.error("a batch is left alone", metadata: ["error": "\(error)"])
-                }
-            }
-            guard let last = page.last else { return }
-            after = last.key.id
+            let generation = self.waiters.generation
+            guard !Task.isCancelled, !self.state.withLock({ $0.active.isEmpty }) else { return }
+            await self.waiters.wait(since: generation)
         }
     }
 
-    /// Runs one batch to its end. Only a broken store ends the scheduler; a broken batch ends itself.
-    private func run(_ id: String) async throws {
-        let number = self.state.withLock { state in
-            state.nextNumber += 1
-            return state.nextNumber
+    /// What runs keeps its answers and stops; when the scheduler stops nothing new is started.
+    private func suspendAll(isStopping: Bool) {
+        let jobs = self.state.withLock { state in
+            if isStopping { state.isStopping = true }
+            for id in state.active.keys { state.active[id]?.isAbandoned = true }
+            return state.active.values.compactMap(\.job)
         }
+        if isStopping { self.look.finish() }
+        for job in jobs { job.send(.suspended) }
+    }
+}
+
+// MARK: - Claims
+
+extension JobRunner {
+    private func claim() async -> [ActiveBatch] {
+        var claimed: [ActiveBatch] = []
+        guard let owner = self.environment.ownership.owner, self.environment.ownership.mayAct else { return [] }
+        let active = self.state.withLock { $0.isStopping ? nil : Set($0.active.keys) }
+        guard let active, active.count < self.maximumRunning else { return [] }
+        do {
+            for batch in try await self.claimer.claim(
+                for: owner,
+                besides: active,
+                atMost: self.maximumRunning - active.count
+            ) {
+                if self.begin(batch) { claimed.append(batch) }
+            }
+        } catch {
+            self.logger.warning("no batch can be claimed", metadata: ["error": "\(error)"])
+        }
+        return claimed
+    }
+
+    /// Takes note of a claimed batch; false when it must not start any more.
+    private func begin(_ batch: ActiveBatch) -> Bool {
+        self.state.withLock { state in
+            guard !state.isStopping, self.environment.ownership.owner == batch.owner else { return false }
+            state.nextNumber += 1
+            state.active[batch.id] = batch
+            state.active[batch.id]?.number = state.nextNumber
+            return true
+        }
+    }
+
+    /// Cancellations that another scheduler stored.
+    private func passOnCancellations() async {
+        guard self.state.withLock({ !$0.active.isEmpty }) else { return }
+        let query = RecordQuery(kind: .batch, label: BatchRecord.cancellingLabel, limit: self.maximumRunning)
+        for record in (try? await self.environment.store.list(query)) ?? [] {
+            self.cancelWasRequested(record.key.id)
+        }
+    }
+
+    /// The batch has ended or is left; its claims go unless another batch needs them.
+    private func release(_ batch: ActiveBatch) async {
+        let keys = self.state.withLock { state in
+            state.active[batch.id] = nil
+            let used = Set(state.active.values.flatMap(\.claims))
+            return batch.claims.filter { !used.contains($0) }
+        }
+        // A claim that cannot be given back now ends with the lease.
+        try? await self.environment.store.unclaim(keys, of: batch.owner)
+        self.waiters.wakeAll()
+        self.look.yield()
+    }
+}
+
+// MARK: - One batch
+
+extension JobRunner {
+    /// Runs one batch to its end, again and again when the store fails. Only a store that must not be used any more ends
+    /// the scheduler.
+    private func run(_ claimed: ActiveBatch) async throws {
         var logger = self.logger
-        logger[metadataKey: "batch"] = "\(id)"
-        let run = BatchRun(id: id, number: number, environment: self.environment, logger: logger) { job, models in
-            let isStopping = self.state.withLock { state in
+        logger[metadataKey: "batch"] = "\(claimed.id)"
+        var pause = Self.firstPause
+        var failure: (any Error)?
+        while !self.isAbandoned(claimed.id), !Task.isCancelled {
+            do {
+                let ended = try await self.attempt(claimed.id, logger)
+                self.onEnd(ended.inputFileID)
+                break
+            } catch is CancellationError {
+                logger.notice("the batch goes on later")
+                break
+            } catch StoreError.fenced {
+                logger.notice("the batch is somebody else's now")
+                break
+            } catch StoreError.unreadable(let what) where what.contains(claimed.id) && failure != nil {
+                await self.claimer.quarantine(claimed.id, because: what)
+                break
+            } catch let error as FileError where error.isFatal {
+                logger.critical("the data directory is broken", metadata: ["error": "\(error)"])
+                failure = error
+                break
+            } catch {
+                logger.error("the batch is tried again", metadata: ["error": "\(error)", "in": "\(pause)"])
+                self.note("the store fails: \(error)", about: claimed.id)
+                failure = error
+                await self.wait(pause, unlessAbandoned: claimed.id)
+                pause = min(pause * 2, Self.longestPause)
+            }
+        }
+        await self.release(claimed)
+        if let failure = failure as? FileError, failure.isFatal { throw failure }
+    }
+
+    private func attempt(_ id: String, _ logger: Logger) async throws -> BatchRecord {
+        guard let batch = self.state.withLock({ $0.active[id] }) else { throw CancellationError() }
+        let run = BatchRun(
+            id: id,
+            number: batch.number,
+            owner: batch.owner,
+            environment: self.environment,
+            logger: logger
+        ) { job, models in
+            let isAbandoned = self.state.withLock { state in
                 state.active[id]?.job = job
                 state.active[id]?.models = models
-                return state.isStopping
+                state.active[id]?.trouble = nil
+                return state.active[id]?.isAbandoned ?? true
             }
-            if isStopping { job.send(.suspended) }
+            if isAbandoned { job.send(.suspended) }
         }
-        defer {
-            _ = self.state.withLock { $0.active.removeValue(forKey: id) }
-            self.arrival.yield()
-        }
-        do {
-            let ended = try await run.toEnd()
-            try await self.releaseInput(of: ended)
-        } catch is CancellationError {
-            logger.notice("batch goes on after the next start")
-        } catch let error as FileError where !error.isOutOfSpace && !error.isMissing {
-            logger.critical("the data directory is broken", metadata: ["error": "\(error)"])
-            throw error
-        } catch {
-            logger.error("batch is left alone until the next start", metadata: ["error": "\(error)"])
+        return try await run.toEnd()
+    }
+
+    private func note(_ trouble: String, about id: String) {
+        self.state.withLock { state in
+            state.active[id]?.job = nil
+            state.active[id]?.trouble = trouble
         }
     }
 
-    /// The input of an ended batch goes when its file was deleted meanwhile and nobody else reads it.
-    private func releaseInput(of batch: BatchRecord) async throws {
-        _ = self.state.withLock { $0.active.removeValue(forKey: batch.id) }
-        guard try await self.environment.store.get(RecordKey(.file, batch.inputFileID)) == nil,
-            !self.uses(inputFileID: batch.inputFileID)
-        else { return }
-        try await self.environment.files.removeBytes(of: batch.inputFileID)
+    private func isAbandoned(_ id: String) -> Bool {
+        self.state.withLock { $0.active[id]?.isAbandoned ?? true }
+    }
+
+    private func wait(_ pause: Duration, unlessAbandoned id: String) async {
+        var left = pause
+        while left > .zero, !self.isAbandoned(id), !Task.isCancelled {
+            try? await self.environment.platform.time.sleep(min(left, Self.firstPause))
+            left -= Self.firstPause
+        }
     }
 }

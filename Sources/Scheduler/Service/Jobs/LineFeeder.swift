@@ -1,4 +1,3 @@
-import NIOPosix
 import SchedulerCore
 
 /// Reads a job's lines ahead of the engines, never more than a page or two, and queues them.
@@ -10,7 +9,7 @@ struct LineFeeder: Sendable {
     /// What was done when the job was taken up.
     let done: LineProgress
     let dispatcher: Dispatcher
-    let threads: NIOThreadPool
+    let threads: any BlockingThreads
 
     /// Queues all lines that are not done yet; returns early when the job ends.
     func run() async throws {
@@ -21,7 +20,7 @@ struct LineFeeder: Sendable {
                 guard await demand.next() != nil else { return }
             }
             let first = next
-            let page = try await self.threads.runIfActive { try self.load(from: first) }
+            let page = try await self.threads.run { try self.load(from: first) }
             for (model, lines) in page.lines where !lines.isEmpty {
                 self.dispatcher.offer(lines, of: self.job, model: model)
             }
@@ -35,7 +34,9 @@ struct LineFeeder: Sendable {
         try page.forEachLine { number, entry, bytes in
             guard !self.done.isDone(number), Int(entry.model) < self.models.count else { return }
             let model = self.models[Int(entry.model)]
-            let body = try BatchLine.locate(bytes).body
+            guard let body = try? BatchLine.locate(bytes).body else {
+                throw UnreadableInput("line \(number + 1) is not what it was")
+            }
             lines[model, default: []].append(
                 LineRequest(job: self.job, line: number, model: model, body: Array(bytes[body]))
             )

@@ -14,14 +14,37 @@ struct OutputAssembler {
 
     /// Assembles both files under the ids of the record; an empty one is not made (A5-08).
     func run() throws -> (result: AssembledOutput, outputBytes: Int64, errorBytes: Int64) {
-        let output = try OutputFile(id: self.batch.outputFileID, blobs: self.blobs)
-        let errors = try OutputFile(id: self.batch.errorFileID, blobs: self.blobs)
-        let records = RecordWindow(segments: self.log.segments)
+        let output = try OutputFile(
+            key: FileBytes.outputKey(self.batch.outputFileID, epoch: self.batch.epoch),
+            blobs: self.blobs
+        )
+        let errors = try OutputFile(
+            key: FileBytes.outputKey(self.batch.errorFileID, epoch: self.batch.epoch),
+            blobs: self.blobs
+        )
+        do {
+            return try self.fill(output, errors)
+        } catch {
+            // What is left of them goes with the staging directory if it cannot go now.
+            try? output.abort()
+            try? errors.abort()
+            throw error
+        }
+    }
+
+    private func fill(
+        _ output: OutputFile,
+        _ errors: OutputFile
+    ) throws -> (result: AssembledOutput, outputBytes: Int64, errorBytes: Int64) {
+        let records = RecordWindow(log: self.log)
         var result = AssembledOutput(counts: RequestCounts(total: self.reader.lines), usage: TokenUsage())
         var first = 0
         while let page = try self.reader.page(from: first) {
             try page.forEachLine { number, _, line in
-                let customID = UnsafeRawBufferPointer(rebasing: line[try BatchLine.locate(line).customID])
+                guard let span = try? BatchLine.locate(line).customID else {
+                    throw UnreadableInput("line \(number + 1) is not what it was")
+                }
+                let customID = UnsafeRawBufferPointer(rebasing: line[span])
                 try self.append(number, customID, records, output, errors, &result)
             }
             try output.writeIfLarge(Self.bufferBytes)
@@ -49,7 +72,7 @@ struct OutputAssembler {
             }
             return
         }
-        try records.withRecord(at: location) { record, bytes in
+        try records.withRecord(of: number, at: location) { record, bytes in
             let body = UnsafeRawBufferPointer(rebasing: bytes[record.body])
             result.usage += record.usage
             if record.outcome == .success {
@@ -82,13 +105,12 @@ struct OutputAssembler {
 private final class OutputFile {
     var buffer: [UInt8] = []
     private var written: Int64 = 0
-    private let id: String
+    private let key: String
     private let staged: any StagedBlob
 
-    init(id: String, blobs: any BlobStore) throws {
-        self.id = id
-        // A crash may have left one behind.
-        self.staged = try blobs.stage(id + ".part")
+    init(key: String, blobs: any BlobStore) throws {
+        self.key = key
+        self.staged = try blobs.stage(key)
     }
 
     func writeIfLarge(_ bytes: Int) throws {
@@ -98,12 +120,16 @@ private final class OutputFile {
 
     func finish(keep: Bool) throws -> Int64 {
         guard keep else {
-            try self.staged.abort()
+            try self.abort()
             return 0
         }
         try self.write()
-        try self.staged.commit(as: self.id)
+        try self.staged.commit(as: self.key)
         return self.written
+    }
+
+    func abort() throws {
+        try self.staged.abort()
     }
 
     private func write() throws {
@@ -117,25 +143,27 @@ private final class OutputFile {
 private final class RecordWindow {
     private static let windowBytes: Int64 = 2 << 20
 
-    private let segments: [PosixFile]
+    private let log: ResultLog
     private var segment = -1
     private var start: Int64 = 0
     private var bytes: [UInt8] = []
 
-    init(segments: [PosixFile]) {
-        self.segments = segments
+    init(log: ResultLog) {
+        self.log = log
     }
 
     func withRecord(
+        of line: Int,
         at location: LocationIndex.Location,
         _ body: (ResultRecordView, UnsafeRawBufferPointer) throws -> Void
     ) throws {
         try self.load(location)
         let offset = Int(location.offset - self.start)
         try self.bytes.withUnsafeBytes { bytes in
-            guard let record = try? ResultRecordView(bytes, at: offset) else {
+            let record = try? ResultRecordView(bytes, at: offset, self.log.formats[location.segment])
+            guard let record, Int(record.line) == line else {
                 throw StoreError.unreadable(
-                    "\(self.segments[location.segment].path) is damaged at byte \(location.offset)"
+                    "\(self.log.segments[location.segment].path) is damaged at byte \(location.offset)"
                 )
             }
             try body(record, bytes)
@@ -149,13 +177,13 @@ private final class RecordWindow {
         {
             return
         }
-        guard self.segments.indices.contains(location.segment) else {
+        guard self.log.segments.indices.contains(location.segment) else {
             throw StoreError.unreadable("the location index names segment \(location.segment)")
         }
         self.segment = location.segment
         // Half a window back: the lines that come next may have been answered a little earlier.
         self.start = max(0, location.offset - Self.windowBytes / 2)
         let count = Int(max(Self.windowBytes, end - self.start))
-        self.bytes = try self.segments[location.segment].read(count: count, at: self.start)
+        self.bytes = try self.log.segments[location.segment].read(count: count, at: self.start)
     }
 }

@@ -48,9 +48,9 @@ struct PlanReader: Sendable {
             count += 1
         }
         entries.removeLast(entries.count - count)
-        guard end <= UInt64(self.input.bytes) else { throw StoreError.unreadable("the plan points behind the file") }
+        guard end <= UInt64(self.input.bytes) else { throw UnreadableInput("its plan points behind its end") }
         let bytes = try self.input.read(count: Int(end - start), at: Int64(start))
-        guard bytes.count == Int(end - start) else { throw StoreError.unreadable("the input file is too short") }
+        guard bytes.count == Int(end - start) else { throw UnreadableInput("it is too short") }
         return Page(first: first, entries: entries, bytes: bytes, start: start)
     }
 
@@ -60,7 +60,7 @@ struct PlanReader: Sendable {
         let offset = Int64(PlanHeader.encodedBytes + first * PlanEntry.encodedBytes)
         let bytes = try self.plan.read(count: count * PlanEntry.encodedBytes, at: offset)
         guard bytes.count == count * PlanEntry.encodedBytes else {
-            throw StoreError.unreadable("the plan is too short")
+            throw UnreadableInput("its plan is too short")
         }
         return try bytes.withUnsafeBytes { bytes in
             try (0..<count).map { index in
@@ -69,5 +69,14 @@ struct PlanReader: Sendable {
                 return try PlanEntry(entry)
             }
         }
+    }
+}
+
+/// The input file or its plan cannot be read: no line of it can be told from another any more.
+struct UnreadableInput: Error {
+    let reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
     }
 }

@@ -8,6 +8,15 @@ public protocol BlobStore: Sendable {
     func open(_ key: String) throws(FileError) -> any BlobReader
     /// Removes a blob; a missing one is fine.
     func remove(_ key: String) throws(FileError)
+
+    /// Names of the parts that the store is listed by.
+    func shards() throws(FileError) -> [String]
+    /// The keys of one part, in any order.
+    func keys(in shard: String) throws(FileError) -> [String]
+    /// Instances of the scheduler that have staged something.
+    func stagingInstances() throws(FileError) -> [String]
+    /// Drops all that an instance has staged; it must not be running.
+    func dropStaging(of instance: String) throws(FileError)
 }
 
 /// A blob that is being written, by one writer at a time.

@@ -1,7 +1,7 @@
 /// Where the records of files and batches live: SQLite here; Redis and MongoDB can be put behind the same protocol.
 ///
 /// Records are opaque bytes with a version. Nothing here knows what a batch is.
-public protocol MetadataStore: Sendable {
+public protocol MetadataStore: LeaseStore {
     /// The record, or nil.
     func get(_ key: RecordKey) async throws(StoreError) -> StoredRecord?
 
@@ -9,7 +9,8 @@ public protocol MetadataStore: Sendable {
     func list(_ query: RecordQuery) async throws(StoreError) -> [StoredRecord]
 
     /// Applies all changes or none; durable when it returns.
-    /// - Throws: `StoreError.conflict` when an expected version is not the stored one, or an insert finds a record.
+    /// - Throws: `StoreError.conflict` when an expected version is not the stored one, an insert finds a record or a
+    ///   required one is missing; `StoreError.fenced` when a required lease has ended.
     func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError)
 
     /// The answer remembered for an idempotency key, unless it is older than `notBefore` (Unix seconds).
@@ -18,6 +19,9 @@ public protocol MetadataStore: Sendable {
         key: String,
         notBefore: Int64
     ) async throws(StoreError) -> RememberedAnswer?
+
+    /// Forgets answers remembered before `time` (Unix seconds).
+    func forgetAnswers(before time: Int64) async throws(StoreError)
 }
 
 extension MetadataStore {
@@ -78,6 +82,10 @@ public enum RecordChange: Sendable {
     case update(StoredRecord)
     /// The record must exist.
     case delete(RecordKey)
+    /// The record must exist; nothing is changed.
+    case require(RecordKey)
+    /// The owner's lease must not have ended; nothing is changed. The fence for writes of a paused owner (I-08).
+    case requireLease(owner: String)
 }
 
 /// What to list.
@@ -115,6 +123,9 @@ public struct RecordQuery: Sendable {
 
 /// The answer of a call that carried an idempotency key.
 public struct RememberedAnswer: Sendable, Equatable {
+    /// How long it is honoured, in seconds; while it is, another answer under its key is a conflict.
+    public static let lifetimeSeconds: Int64 = 86_400
+
     /// Tenant and method.
     public var scope: String
     /// The client's key.
@@ -140,6 +151,8 @@ public struct RememberedAnswer: Sendable, Equatable {
 public enum StoreError: Error, Sendable, Equatable {
     /// Somebody else changed the record first.
     case conflict
+    /// The owner's lease has ended: what it was doing is somebody else's now.
+    case fenced
     /// The stored bytes are of another version or cannot be read; the text names the record.
     case unreadable(String)
     /// The store has no room left.

@@ -7,14 +7,16 @@ import GRDB
 /// it opens a pool, so it is set afterwards and read back.
 public final class SQLiteMetadataStore: MetadataStore {
     /// The version of the tables that this code reads and writes (`PRAGMA user_version`).
-    public static let formatVersion = 1
+    public static let formatVersion = 2
     /// SQLite's number for `synchronous=FULL`.
     static let synchronousFull = 2
 
-    private let pool: DatabasePool
+    let pool: DatabasePool
+    let clock: LeaseClock
 
     /// Opens or makes the database.
-    public init(path: String) async throws(StoreError) {
+    public init(path: String, clock: LeaseClock) async throws(StoreError) {
+        self.clock = clock
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(5)
@@ -83,17 +85,13 @@ public final class SQLiteMetadataStore: MetadataStore {
 
     /// Applies all changes or none; on disk when it returns.
     public func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError) {
-        do {
-            try await self.pool.write { database in
-                for change in changes {
-                    try Self.apply(change, database)
-                }
-                if let answer {
-                    try Self.remember(answer, database)
-                }
+        try await self.write { database in
+            for change in changes {
+                try self.apply(change, database)
             }
-        } catch {
-            throw Self.storeError(error)
+            if let answer {
+                try Self.remember(answer, database)
+            }
         }
     }
 
@@ -123,6 +121,24 @@ public final class SQLiteMetadataStore: MetadataStore {
             throw Self.storeError(error)
         }
     }
+
+    /// Forgets answers remembered before `time`.
+    public func forgetAnswers(before time: Int64) async throws(StoreError) {
+        try await self.write { database in
+            try database.execute(sql: "DELETE FROM remembered_answer WHERE created_at < ?", arguments: [time])
+        }
+    }
+
+    /// Runs a transaction.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Result
+    ) async throws(StoreError) -> Result {
+        do {
+            return try await self.pool.write(body)
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
 }
 
 extension SQLiteMetadataStore {
@@ -133,25 +149,37 @@ extension SQLiteMetadataStore {
                 "the database has format \(version); this version reads up to \(self.formatVersion): use a newer one"
             )
         }
-        guard version == 0 else { return }
-        try database.execute(
-            sql: """
-                CREATE TABLE record (
-                    kind TEXT NOT NULL, id TEXT NOT NULL, tenant TEXT NOT NULL, label TEXT NOT NULL,
-                    version INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (kind, id)
-                ) WITHOUT ROWID;
-                CREATE INDEX record_by_tenant ON record (kind, tenant, id);
-                CREATE INDEX record_by_label ON record (kind, label, id);
-                CREATE TABLE remembered_answer (
-                    scope TEXT NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL, answer TEXT NOT NULL,
-                    created_at INTEGER NOT NULL, PRIMARY KEY (scope, key)
-                ) WITHOUT ROWID;
-                PRAGMA user_version = \(self.formatVersion);
-                """
-        )
+        if version < 1 { try database.execute(sql: self.tablesOfVersion1) }
+        if version < 2 { try database.execute(sql: self.tablesOfVersion2) }
+        try database.execute(sql: "PRAGMA user_version = \(self.formatVersion)")
     }
 
-    private static func apply(_ change: RecordChange, _ database: Database) throws {
+    private static let tablesOfVersion1 = """
+        CREATE TABLE record (
+            kind TEXT NOT NULL, id TEXT NOT NULL, tenant TEXT NOT NULL, label TEXT NOT NULL,
+            version INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (kind, id)
+        ) WITHOUT ROWID;
+        CREATE INDEX record_by_tenant ON record (kind, tenant, id);
+        CREATE INDEX record_by_label ON record (kind, label, id);
+        CREATE TABLE remembered_answer (
+            scope TEXT NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL, answer TEXT NOT NULL,
+            created_at INTEGER NOT NULL, PRIMARY KEY (scope, key)
+        ) WITHOUT ROWID;
+        """
+
+    /// Times are milliseconds of the lease clock within its period.
+    private static let tablesOfVersion2 = """
+        CREATE TABLE lease (
+            owner TEXT NOT NULL PRIMARY KEY, period TEXT NOT NULL, ends_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE claim (
+            key TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX claim_by_owner ON claim (owner);
+        CREATE INDEX remembered_answer_by_time ON remembered_answer (created_at);
+        """
+
+    private func apply(_ change: RecordChange, _ database: Database) throws {
         switch change {
         case .insert(let record):
             try database.execute(
@@ -175,22 +203,39 @@ extension SQLiteMetadataStore {
                 sql: "DELETE FROM record WHERE kind = ? AND id = ?",
                 arguments: [key.kind.rawValue, key.id]
             )
+        case .require(let key):
+            let found = try Row.fetchOne(
+                database,
+                sql: "SELECT 1 FROM record WHERE kind = ? AND id = ?",
+                arguments: [key.kind.rawValue, key.id]
+            )
+            guard found != nil else { throw StoreError.conflict }
+            return
+        case .requireLease(let owner):
+            try self.requireLease(of: owner, database)
+            return
         }
         guard database.changesCount == 1 else { throw StoreError.conflict }
     }
 
     private static func remember(_ answer: RememberedAnswer, _ database: Database) throws {
-        // An entry that is still there was too old to be honoured.
         try database.execute(
             sql: """
-                INSERT OR REPLACE INTO remembered_answer (scope, key, request_hash, answer, created_at)
-                VALUES (?, ?, ?, ?, ?)
+                INSERT INTO remembered_answer (scope, key, request_hash, answer, created_at) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (scope, key) DO UPDATE SET
+                    request_hash = excluded.request_hash, answer = excluded.answer, created_at = excluded.created_at
+                WHERE created_at < excluded.created_at - ?
                 """,
-            arguments: [answer.scope, answer.key, Data(answer.requestHash), answer.answer, answer.createdAt]
+            arguments: [
+                answer.scope, answer.key, Data(answer.requestHash), answer.answer, answer.createdAt,
+                RememberedAnswer.lifetimeSeconds,
+            ]
         )
+        // Another call with this key came first (T-31).
+        guard database.changesCount == 1 else { throw StoreError.conflict }
     }
 
-    private static func storeError(_ error: any Error) -> StoreError {
+    static func storeError(_ error: any Error) -> StoreError {
         switch error {
         case let error as StoreError: error
         case let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT: .conflict

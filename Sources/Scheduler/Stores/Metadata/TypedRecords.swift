@@ -35,12 +35,18 @@ extension FileRecord: StoredObject {
 }
 
 extension BatchRecord: StoredObject {
-    /// Label of batches that have not ended.
+    /// Label of batches that go on.
     public static let activeLabel = "active"
+    /// Label of batches that are to end early.
+    public static let cancellingLabel = "cancelling"
+    /// Label of batches whose record cannot be read.
+    public static let quarantinedLabel = "quarantined"
     /// A batch's record.
     public static var kind: RecordKind { .batch }
-    /// The unfinished ones are looked for at the start.
-    public var label: String { self.status.isTerminal ? "ended" : Self.activeLabel }
+    /// The unfinished ones are looked for by schedulers that have room.
+    public var label: String {
+        self.status.isTerminal ? "ended" : self.status == .cancelling ? Self.cancellingLabel : Self.activeLabel
+    }
 }
 
 /// What is written: the object and the number of its format.

@@ -1,5 +1,3 @@
-import Glibc
-
 /// Where each line's record is: 16 bytes a line in a mapped file, so that it costs page cache and no heap.
 ///
 /// It is derived from the result log and rebuilt at every claim, so it is never synced.
@@ -9,24 +7,11 @@ public final class LocationIndex: @unchecked Sendable {
     /// Bytes of an entry: u32 segment, u32 length, u64 offset; a length of 0 means no record.
     private static let entryBytes = 16
 
-    private let memory: UnsafeMutableRawPointer
-    private let bytes: Int
+    private let memory: MappedMemory
 
     /// Makes an empty index for `lines` lines in a new file.
-    public init(path: String, lines: Int) throws(FileError) {
-        try FileNames.remove(path)
-        let file = try PosixFile(path, .create)
-        self.bytes = max(lines, 1) * Self.entryBytes
-        // Reserved now: a mapped file that cannot grow later would be a SIGBUS.
-        let code = posix_fallocate(file.descriptor, 0, off_t(self.bytes))
-        guard code == 0 else { throw FileError("fallocate", path: path, code: code) }
-        let mapped = mmap(nil, self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor, 0)
-        guard let mapped, mapped != MAP_FAILED else { throw FileError("mmap", path: path) }
-        self.memory = mapped
-    }
-
-    deinit {
-        munmap(self.memory, self.bytes)
+    public init(path: String, lines: Int, files: any FileSystem) throws(FileError) {
+        self.memory = try files.map(path, bytes: max(lines, 1) * Self.entryBytes)
     }
 
     /// Where a record is.
@@ -67,7 +52,7 @@ public final class LocationIndex: @unchecked Sendable {
     }
 
     private func entry(_ line: Int) -> UnsafeMutableRawPointer? {
-        guard line >= 0, (line + 1) * Self.entryBytes <= self.bytes else { return nil }
-        return self.memory + line * Self.entryBytes
+        guard line >= 0, (line + 1) * Self.entryBytes <= self.memory.bytes else { return nil }
+        return self.memory.start + line * Self.entryBytes
     }
 }

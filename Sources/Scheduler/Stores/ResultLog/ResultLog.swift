@@ -7,26 +7,39 @@ public final class ResultLog: @unchecked Sendable {
     // Guard: `end` is used by the job's committer only; everything else is constant.
 
     /// All segments, oldest first; the last one is being written.
-    public let segments: [PosixFile]
-    private let epoch: UInt32
+    public let segments: [any OpenFile]
+    /// How its records are written.
+    public let format: SegmentFormat
+    /// The formats of all segments.
+    public let formats: [SegmentFormat]
     private var end: Int64
 
     /// Opens the accepted segments and begins the one of `epoch`.
-    public init(directory: String, accepted: [SegmentReference], epoch: UInt32) throws(FileError) {
-        var segments: [PosixFile] = []
+    public init(
+        directory: String,
+        job: String,
+        accepted: [SegmentReference],
+        epoch: UInt32,
+        files: any FileSystem
+    ) throws {
+        var segments: [any OpenFile] = []
+        var formats: [SegmentFormat] = []
         for segment in accepted {
-            segments.append(try PosixFile(Self.path(directory, segment.epoch), .read))
+            let file = try files.open(Self.path(directory, segment.epoch), .read)
+            segments.append(file)
+            formats.append(try Self.format(of: file, job: job, epoch: segment.epoch))
         }
         let path = Self.path(directory, epoch)
         // A segment of an epoch that was never recorded does not count.
-        try FileNames.remove(path)
-        let file = try PosixFile(path, .create)
-        let header = SegmentHeader(epoch: epoch).encoded
+        try files.remove(path)
+        let file = try files.open(path, .create)
+        self.format = SegmentFormat(job: job, epoch: epoch)
+        let header = self.format.header
         try file.write(header, at: 0)
         try file.syncData()
-        try FileNames.syncDirectory(of: path)
+        try files.syncDirectory(of: path)
         self.segments = segments + [file]
-        self.epoch = epoch
+        self.formats = formats + [self.format]
         self.end = Int64(header.count)
     }
 
@@ -41,6 +54,21 @@ public final class ResultLog: @unchecked Sendable {
         try file.write(records, at: self.end)
         try file.syncData()
         self.end += Int64(records.count)
+    }
+
+    /// The format of a stored segment; a damaged header counts as one of the version that is written.
+    static func format(of file: any OpenFile, job: String, epoch: UInt32) throws -> SegmentFormat {
+        do {
+            return try file.read(count: SegmentFormat.maximumHeaderBytes, at: 0).withUnsafeBytes {
+                try SegmentFormat.read($0, job: job, epoch: epoch)
+            }
+        } catch SegmentFormat.Problem.damaged {
+            return SegmentFormat(job: job, epoch: epoch)
+        } catch SegmentFormat.Problem.unknownVersion(let version) {
+            throw StoreError.unreadable(
+                "\(file.path) has segment format \(version); this version reads up to \(SegmentFormat.version)"
+            )
+        }
     }
 
     static func path(_ directory: String, _ epoch: UInt32) -> String {

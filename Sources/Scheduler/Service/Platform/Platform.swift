@@ -1,0 +1,40 @@
+import SchedulerCore
+package import SchedulerStores
+
+/// What the scheduler needs of the machine: files, threads that may block, clocks and chance. Injected, so that a whole
+/// scheduler runs in simulated surroundings.
+package struct Platform: Sendable {
+    /// Files and their names.
+    package let files: any FileSystem
+    /// Threads for reading and assembling.
+    package let threads: any BlockingThreads
+    /// Threads that do nothing but commit.
+    package let commitThreads: any BlockingThreads
+    /// Clocks and waiting.
+    package let time: SystemTime
+    /// Random bits; for spreading and for names, not for secrets.
+    package let random: @Sendable () -> UInt64
+
+    /// Makes a platform.
+    package init(
+        files: any FileSystem,
+        threads: any BlockingThreads,
+        commitThreads: any BlockingThreads,
+        time: SystemTime,
+        random: @escaping @Sendable () -> UInt64
+    ) {
+        self.files = files
+        self.threads = threads
+        self.commitThreads = commitThreads
+        self.time = time
+        self.random = random
+    }
+
+    /// A new id for an object that is made now.
+    func makeID(_ kind: ObjectID.Kind) -> String {
+        ObjectID.make(kind, unixMilliseconds: self.time.unixMilliseconds(), random: self.random())
+    }
+
+    /// A random number in 0..<1.
+    func randomFraction() -> Double { Double(self.random() >> 11) * 0x1p-53 }
+}

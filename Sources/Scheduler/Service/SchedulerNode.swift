@@ -1,0 +1,129 @@
+package import Logging
+package import ProtoRPC
+import SchedulerCore
+package import SchedulerEngines
+package import SchedulerStores
+package import ServiceLifecycle
+
+/// A scheduler without its sockets: everything between the RPC router and the stores, on an injected platform.
+package struct SchedulerNode: Sendable {
+    /// Answers calls.
+    package let router: RPCRouter
+    /// Run together until shutdown; the first failure ends all.
+    package let services: [any Service]
+    /// Held as long as the scheduler runs: others see that it is alive.
+    private let lock: any FileLock
+
+    /// What a node stores with and sends to.
+    package struct Parts: Sendable {
+        /// Records and leases.
+        package var store: any MetadataStore
+        /// Where bytes are, and the directory of job files.
+        package var dataDirectory: String
+        /// Requests go here.
+        package var engines: [any Engine]
+        /// Files, threads, clocks.
+        package var platform: Platform
+
+        /// Gathers them.
+        package init(
+            store: any MetadataStore,
+            dataDirectory: String,
+            engines: [any Engine],
+            platform: Platform
+        ) {
+            self.store = store
+            self.dataDirectory = dataDirectory
+            self.engines = engines
+            self.platform = platform
+        }
+    }
+
+    /// Makes a node; its services do not run yet.
+    /// - Throws: `FileError` or `StoreError` when the data directory cannot be used.
+    package init(_ parts: Parts, configuration: SchedulerConfiguration, logger: Logger) async throws {
+        let platform = parts.platform
+        let directory = parts.dataDirectory
+        let instance = "scheduler-" + ObjectID.hex(platform.random())
+        let instances = InstanceLocks(dataDirectory: directory, files: platform.files)
+        let (lock, blobs) = try await platform.threads.run {
+            try platform.files.makeDirectory(directory)
+            let lock = try instances.lock(instance)
+            return (lock, try LocalBlobStore(directory: directory, instance: instance, files: platform.files))
+        }
+        self.lock = lock
+        let bytes = FileBytes(blobs: blobs, threads: platform.threads)
+        let ownership = OwnershipKeeper(
+            instance: instance,
+            terms: configuration.lease,
+            store: parts.store,
+            instances: instances,
+            platform: platform,
+            logger: logger
+        )
+        let dispatcher = Dispatcher(
+            retry: configuration.retry,
+            ownership: ownership,
+            platform: platform,
+            logger: logger
+        )
+        let environment = JobEnvironment(
+            store: parts.store,
+            bytes: bytes,
+            dispatcher: dispatcher,
+            ownership: ownership,
+            platform: platform,
+            jobsDirectory: directory + "/jobs",
+            drainGrace: configuration.drainGrace
+        )
+        let sweeper = Sweeper(
+            environment: environment,
+            instances: instances,
+            interval: configuration.sweepInterval,
+            logger: logger
+        )
+        let runner = JobRunner(
+            environment: environment,
+            maximumRunning: configuration.maximumRunningBatches,
+            logger: logger
+        ) { sweeper.inputWasReleased($0) }
+        ownership.observe(onBegin: { runner.somethingIsNew() }, onLost: { await runner.abandonAll() })
+        let uploads = UploadRegistry(bytes: bytes, platform: platform)
+        let engines = parts.engines.map {
+            (index: dispatcher.add($0, concurrency: configuration.engineConcurrency), client: $0)
+        }
+        self.services = [
+            ownership, dispatcher,
+            EngineMonitor(engines: engines, dispatcher: dispatcher, time: platform.time, logger: logger), runner,
+            ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, sweeper,
+        ]
+        var router = RPCRouter()
+        FilesHandlers(
+            store: parts.store,
+            bytes: bytes,
+            uploads: uploads,
+            ownership: ownership,
+            sweeper: sweeper,
+            time: platform.time
+        ).register(in: &router)
+        BatchesHandlers(store: parts.store, runner: runner, platform: platform, logger: logger)
+            .register(in: &router)
+        StatusHandlers(
+            store: parts.store,
+            dispatcher: dispatcher,
+            runner: runner,
+            startedAt: platform.time.unixSeconds
+        ).register(in: &router)
+        self.router = router
+    }
+
+    /// Runs services until all have ended; the first failure ends the others. Graceful shutdown reaches each of them.
+    package static func runTogether(_ services: [any Service]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for service in services {
+                group.addTask { try await service.run() }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

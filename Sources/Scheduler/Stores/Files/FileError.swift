@@ -1,0 +1,38 @@
+import Glibc
+
+/// A failed file operation.
+public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The system call.
+    public var operation: String
+    /// What it was called on, relative to the data directory where known.
+    public var path: String
+    /// `errno` of the call.
+    public var code: Int32
+
+    /// Makes an error.
+    public init(_ operation: String, path: String, code: Int32) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    /// Makes an error from `errno`.
+    init(_ operation: String, path: String) {
+        self.init(operation, path: path, code: errno)
+    }
+
+    /// Whether the volume has no room left; worth trying again later.
+    public var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT }
+    /// Whether what was written may be lost without anybody being able to tell: Linux reports a failed write-back once
+    /// and drops the pages (T-06). The only way on is to start over from what is on disk.
+    public var isFatal: Bool {
+        !self.isOutOfSpace && (self.operation == "fsync" || self.operation == "fdatasync")
+    }
+    /// Whether the file does not exist.
+    public var isMissing: Bool { self.code == ENOENT }
+
+    /// For people.
+    public var description: String {
+        "\(self.operation) \(self.path): \(String(cString: strerror(self.code)))"
+    }
+}
