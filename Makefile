@@ -56,6 +56,16 @@ bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
 	@scripts/deps.sh bench
 	@Benchmarks/bench_aibrix.sh
 
+SEEDS ?= 20
+FIRST ?= 1
+BATCHES ?= 100
+LINES ?= 900
+export SEEDS FIRST BATCHES LINES
+
+.PHONY: simulate
+simulate: deps ## run whole schedulers under SEEDS seeds from FIRST on, with crashes, power losses and other faults
+	@scripts/simulate.sh
+
 .PHONY: clean
 clean: ## remove what builds leave
 	rm -rf .build .venv out

@@ -149,6 +149,16 @@ let package = Package(
         .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: commonSettings),
+        // Whole schedulers under one seed; an executable, since it is only fast enough in release.
+        .executableTarget(
+            name: "simulation",
+            dependencies: [
+                "TestSupport", "SchedulerService", "SchedulerCore", "SchedulerStores", "SchedulerEngines", "CurlHTTP",
+                "ProtoRPC", "ProtoMessages", "Checksum", .deque, .nioCore, .logging,
+            ],
+            path: "Tests/Simulation",
+            swiftSettings: commonSettings
+        ),
         // One folder of tests a target; whole programs are tested by Tests/EndToEnd.
         .tests("ArchitectureTests", []),
         .tests("ChecksumTests", ["Checksum"]),

@@ -14,6 +14,8 @@ scripts/check_protos.sh
 step "unit tests"
 swift build --build-tests
 swift test --skip-build
+step "simulation: the fixed seeds"
+SEEDS=22 FIRST=1 scripts/simulate.sh --coverage
 step "end to end"
 swift build
 scripts/end_to_end.sh "$(swift build --show-bin-path)"

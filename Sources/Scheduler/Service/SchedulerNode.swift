@@ -11,6 +11,8 @@ package struct SchedulerNode: Sendable {
     package let router: RPCRouter
     /// Run together until shutdown; the first failure ends all.
     package let services: [any Service]
+    /// Names the scheduler as long as it runs; its leases begin with it.
+    package let instance: String
     /// Held as long as the scheduler runs: others see that it is alive.
     private let lock: any FileLock
 
@@ -52,6 +54,7 @@ package struct SchedulerNode: Sendable {
             return (lock, try LocalBlobStore(directory: directory, instance: instance, files: platform.files))
         }
         self.lock = lock
+        self.instance = instance
         let bytes = FileBytes(blobs: blobs, threads: platform.threads)
         let ownership = OwnershipKeeper(
             instance: instance,
@@ -94,7 +97,7 @@ package struct SchedulerNode: Sendable {
         }
         self.services = [
             ownership, dispatcher,
-            EngineMonitor(engines: engines, dispatcher: dispatcher, time: platform.time, logger: logger), runner,
+            EngineMonitor(engines: engines, dispatcher: dispatcher, platform: platform, logger: logger), runner,
             ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, sweeper,
         ]
         var router = RPCRouter()

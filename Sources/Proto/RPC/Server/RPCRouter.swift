@@ -50,4 +50,18 @@ public struct RPCRouter: Sendable {
         }
         return handler
     }
+
+    /// Calls a method in this process: through the same messages as a call over the wire, without the wire.
+    /// - Throws: what the handler throws; `RPCError` when there is no such method.
+    package func call<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        context: RPCContext
+    ) async throws -> Response {
+        let handler = try self.handler(service: method.service, method: method.name)
+        let data = try await handler(try request.serialized(), context, Self.maximumLocalBytes)
+        return try Response(serialized: try ResponseEnvelope.outcome(reading: data).get())
+    }
+
+    private static let maximumLocalBytes = 4 << 20
 }

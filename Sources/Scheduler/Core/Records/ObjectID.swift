@@ -40,6 +40,11 @@ public enum ObjectID {
         return "batch_req_" + String(Substring(batch)) + self.hex(UInt64(UInt32(truncatingIfNeeded: line))).suffix(8)
     }
 
+    /// Begins the counter anew, so that a simulated run is the same whatever ran before it.
+    package static func restartSequence() {
+        self.counter.store(0, ordering: .relaxed)
+    }
+
     /// 16 lowercase hexadecimal digits.
     public static func hex(_ value: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { target in

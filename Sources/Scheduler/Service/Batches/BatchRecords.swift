@@ -10,6 +10,8 @@ struct BatchRecords: Sendable {
     let store: any MetadataStore
     /// Changes are made only while this owner's lease holds; nil: by anybody, such as a client's cancel.
     var owner: String?
+    /// The epoch that the owner began; a record of another one is another owner's, even where nothing would change.
+    var epoch: UInt32?
 
     /// What an event came to, and the record as it is now.
     struct Change: Sendable {
@@ -34,6 +36,7 @@ struct BatchRecords: Sendable {
             guard let stored = try await self.store.get(BatchRecord.self, id) else {
                 throw .unreadable("\(id) is not stored any more")
             }
+            if let epoch, stored.object.epoch != epoch { throw .fenced }
             var machine = BatchStateMachine(stored.object)
             let outcome = event(&machine)
             guard outcome == .changed else { return Change(outcome: outcome, record: stored.object) }

@@ -38,7 +38,7 @@ final class Dispatcher: Service {
 
     /// Wakes delayed lines and paused engines.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.platform.untilShutdown {
             while (try? await self.platform.time.sleep(Self.tick)) != nil {
                 self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
                 self.pump()

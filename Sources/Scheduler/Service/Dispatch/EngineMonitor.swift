@@ -13,11 +13,11 @@ struct EngineMonitor: Service {
 
     let engines: [(index: Int, client: any Engine)]
     let dispatcher: Dispatcher
-    let time: SystemTime
+    let platform: Platform
     let logger: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.platform.untilShutdown {
             await withDiscardingTaskGroup { group in
                 var alarms: [Int: AsyncStream<Void>.Continuation] = [:]
                 for engine in self.engines {
@@ -26,7 +26,7 @@ struct EngineMonitor: Service {
                     alarm.yield()
                     group.addTask { await self.watch(engine.index, engine.client, alarms: stream) }
                     group.addTask {
-                        while (try? await self.time.sleep(Self.refreshInterval)) != nil { alarm.yield() }
+                        while (try? await self.platform.time.sleep(Self.refreshInterval)) != nil { alarm.yield() }
                     }
                 }
                 for await index in self.dispatcher.unreachableEngines {
@@ -52,7 +52,7 @@ struct EngineMonitor: Service {
                     guard !Task.isCancelled else { return }
                     self.dispatcher.engineIsDown(index, reason: "engine \(client.address.url): \(error.message)")
                     self.report("engine does not answer", client, error.message, &lastReport)
-                    try? await self.time.sleep(pause)
+                    try? await self.platform.time.sleep(pause)
                     pause = min(pause * 2, Self.longestPause)
                 }
             }

@@ -2,6 +2,7 @@ import Checksum
 import NIOCore
 import ProtoRPC
 import SchedulerCore
+import SchedulerStores
 
 /// One upload: applies its chunks in offset order, whatever order they arrive in.
 ///
@@ -104,8 +105,16 @@ actor Upload {
             self.waiters.wakeAll()
         }
         let fileID = self.fileID
-        let findings = try await self.threads.run {
-            try writer.complete(as: fileID, isBatchInput: purpose == .batch)
+        let findings: InputFileFindings?
+        do {
+            findings = try await self.threads.run {
+                try writer.complete(as: fileID, isBatchInput: purpose == .batch)
+            }
+        } catch let error as FileError where error.isFatal {
+            // A second sync would succeed without the bytes that the first one lost (T-06).
+            self.isClosed = true
+            self.writer = nil
+            throw error
         }
         // The bytes are where they belong: nothing may be added to them.
         self.isClosed = true

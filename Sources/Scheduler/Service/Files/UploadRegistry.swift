@@ -25,7 +25,7 @@ final class UploadRegistry: Service {
     }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.platform.untilShutdown {
             while (try? await self.platform.time.sleep(Self.sweepInterval)) != nil {
                 await self.dropIdle()
             }

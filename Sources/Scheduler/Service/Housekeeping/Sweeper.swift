@@ -43,7 +43,7 @@ final class Sweeper: Service {
 
     /// Sweeps until shutdown.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.platform.untilShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.removeDeleted() }
                 group.addTask { await self.sweepNowAndThen() }

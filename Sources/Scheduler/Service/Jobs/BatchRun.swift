@@ -101,11 +101,13 @@ struct BatchRun: Sendable {
     private func runLines(_ stored: BatchRecord) async throws -> BatchRecord {
         let work = try await self.takeUp(stored)
         var batch = work.batch
+        var records = self.records
+        records.epoch = batch.epoch
         let job = work.job
         self.onRunning(job, batch.models)
         if batch.status == .inProgress {
             let end = try await self.untilEnd(work)
-            batch = try await self.records.apply(to: self.id) { machine in
+            batch = try await records.apply(to: self.id) { machine in
                 switch end {
                 case .complete: machine.allLinesDone(at: self.now)
                 case .windowEnded: machine.windowEnded(at: self.now)
@@ -124,7 +126,7 @@ struct BatchRun: Sendable {
             ).run()
         }
         let files = try self.outputFiles(of: batch, assembled)
-        batch = try await self.records.apply(to: self.id, alongside: files) {
+        batch = try await records.apply(to: self.id, alongside: files) {
             $0.assembled(assembled.result, at: self.now)
         }.record
         let directory = self.environment.directory(of: self.id)

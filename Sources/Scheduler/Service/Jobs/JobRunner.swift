@@ -183,7 +183,8 @@ extension JobRunner {
         var logger = self.logger
         logger[metadataKey: "batch"] = "\(claimed.id)"
         var pause = Self.firstPause
-        var failure: (any Error)?
+        var failure: FileError?
+        var unreadable: String?
         while !self.isAbandoned(claimed.id), !Task.isCancelled {
             do {
                 let ended = try await self.attempt(claimed.id, logger)
@@ -195,7 +196,8 @@ extension JobRunner {
             } catch StoreError.fenced {
                 logger.notice("the batch is somebody else's now")
                 break
-            } catch StoreError.unreadable(let what) where what.contains(claimed.id) && failure != nil {
+            } catch StoreError.unreadable(let what) where what == unreadable {
+                // Damage that was found only while reading is stepped over at the next try; this is still there.
                 await self.claimer.quarantine(claimed.id, because: what)
                 break
             } catch let error as FileError where error.isFatal {
@@ -205,13 +207,13 @@ extension JobRunner {
             } catch {
                 logger.error("the batch is tried again", metadata: ["error": "\(error)", "in": "\(pause)"])
                 self.note("the store fails: \(error)", about: claimed.id)
-                failure = error
+                if case StoreError.unreadable(let what) = error { unreadable = what }
                 await self.wait(pause, unlessAbandoned: claimed.id)
                 pause = min(pause * 2, Self.longestPause)
             }
         }
         await self.release(claimed)
-        if let failure = failure as? FileError, failure.isFatal { throw failure }
+        if let failure { throw failure }
     }
 
     private func attempt(_ id: String, _ logger: Logger) async throws -> BatchRecord {

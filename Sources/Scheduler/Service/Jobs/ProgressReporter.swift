@@ -12,7 +12,7 @@ struct ProgressReporter: Service {
     let logger: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.environment.platform.untilShutdown {
             while (try? await self.environment.platform.time.sleep(Self.interval)) != nil {
                 await self.report()
             }

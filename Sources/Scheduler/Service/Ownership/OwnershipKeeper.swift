@@ -65,7 +65,7 @@ final class OwnershipKeeper: Service {
 
     /// Keeps the lease until shutdown.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        await self.platform.untilShutdown {
             while !Task.isCancelled {
                 await self.step()
                 try? await self.platform.time.sleep(Self.tick)

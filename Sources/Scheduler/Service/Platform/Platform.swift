@@ -1,5 +1,6 @@
 import SchedulerCore
 package import SchedulerStores
+import ServiceLifecycle
 
 /// What the scheduler needs of the machine: files, threads that may block, clocks and chance. Injected, so that a whole
 /// scheduler runs in simulated surroundings.
@@ -15,19 +16,30 @@ package struct Platform: Sendable {
     /// Random bits; for spreading and for names, not for secrets.
     package let random: @Sendable () -> UInt64
 
+    /// Whether `untilShutdown` looks for a graceful shutdown; simulated processes only ever die.
+    private let endsGracefully: Bool
+
     /// Makes a platform.
     package init(
         files: any FileSystem,
         threads: any BlockingThreads,
         commitThreads: any BlockingThreads,
         time: SystemTime,
-        random: @escaping @Sendable () -> UInt64
+        random: @escaping @Sendable () -> UInt64,
+        endsGracefully: Bool = true
     ) {
         self.files = files
         self.threads = threads
         self.commitThreads = commitThreads
         self.time = time
         self.random = random
+        self.endsGracefully = endsGracefully
+    }
+
+    /// Runs a service's body and cancels it at graceful shutdown.
+    func untilShutdown(_ body: @escaping @Sendable () async -> Void) async {
+        guard self.endsGracefully else { return await body() }
+        await cancelWhenGracefulShutdown(body)
     }
 
     /// A new id for an object that is made now.

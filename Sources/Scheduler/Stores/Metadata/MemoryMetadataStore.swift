@@ -107,6 +107,29 @@ public final class MemoryMetadataStore: MetadataStore {
     }
 }
 
+// MARK: - For checkers
+
+extension MemoryMetadataStore {
+    /// All batches that can be read.
+    package func batches() -> [BatchRecord] {
+        let records = self.state.withLock { Array($0.records[.batch, default: [:]].values) }
+        return records.sorted { $0.key.id < $1.key.id }.compactMap { try? $0.decoded(BatchRecord.self).object }
+    }
+
+    /// The files' records.
+    package func files() -> [FileRecord] {
+        let records = self.state.withLock { Array($0.records[.file, default: [:]].values) }
+        return records.sorted { $0.key.id < $1.key.id }.compactMap { try? $0.decoded(FileRecord.self).object }
+    }
+
+    /// Who has a claim under a live lease.
+    package func liveOwner(ofClaim key: String) -> String? {
+        self.state.withLock { state in
+            state.claims[key].flatMap { self.isLive($0, state) ? $0 : nil }
+        }
+    }
+}
+
 // MARK: - Leases
 
 extension MemoryMetadataStore {

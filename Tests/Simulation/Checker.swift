@@ -1,0 +1,185 @@
+import Foundation
+import NIOCore
+import ProtoMessages
+import ProtoRPC
+import SchedulerCore
+import SchedulerStores
+
+/// What may be told about a batch after what was told before (I-05, I-06).
+struct History {
+    let cluster: Cluster
+
+    func check(_ batch: Batch, after before: Batch?, terminal: Batch?) {
+        if let terminal {
+            if batch != terminal {
+                self.cluster.violation("I-05 \(batch.id) changed after its end: \(terminal) \(batch)")
+            }
+            return
+        }
+        guard let before, let old = before.requestCounts, let new = batch.requestCounts else { return }
+        // Answers may overtake each other on the way; what one scheduler stored all tell.
+        if batch.status.isTerminal, new.total > 0, new.completed + new.failed != new.total {
+            self.cluster.violation("I-06 \(batch.id) ended with \(new)")
+        }
+        if batch.status.isTerminal, new.completed < old.completed, self.cluster.flips == 0 {
+            self.cluster.violation("I-06 \(batch.id) went from \(old) to \(new)")
+        }
+    }
+}
+
+/// Looks at what a client got for an order that has ended.
+struct Checker {
+    private static let pageBytes: UInt32 = 256 << 10
+
+    let cluster: Cluster
+    let calls: Workload
+
+    func check(_ order: Workload.Order) async {
+        guard let batch = order.terminal else { return }
+        self.checkEnding(order, batch)
+        var seen: [Int: String] = [:]
+        for (id, isOutput) in [(batch.outputFileID, true), (batch.errorFileID, false)] where !id.isEmpty {
+            guard let content = await self.content(of: id) else { continue }
+            var count = 0
+            for line in content.split(separator: UInt8(ascii: "\n")) {
+                count += 1
+                self.check(line, of: order, isOutput: isOutput, &seen)
+            }
+            let counts = batch.requestCounts ?? RequestCounts()
+            if count != Int(isOutput ? counts.completed : counts.failed) {
+                self.cluster.violation("I-06 \(batch.id) has \(count) lines in a file and counts \(counts)")
+            }
+        }
+        if batch.inProgressAt != nil, batch.status != .failed {
+            for line in 0..<order.lines where seen[line] == nil {
+                self.cluster.violation("I-04 \(batch.id) lost line \(line) of \(order.lines), \(batch.status)")
+            }
+        }
+        order.isChecked = true
+        self.cluster.world.coverage.batches += 1
+        self.cluster.world.coverage.lines += seen.count
+    }
+
+    private func checkEnding(_ order: Workload.Order, _ batch: Batch) {
+        switch batch.status {
+        case .failed:
+            if order.isValid, !order.isInputDeleted {
+                self.cluster.violation("\(batch.id) failed: \(batch.errors)")
+            }
+        case .cancelled:
+            if batch.cancellingAt == nil { self.cluster.violation("\(batch.id) was cancelled by nobody") }
+        case .expired:
+            if batch.completionWindow != "1m" { self.cluster.violation("\(batch.id) expired within a day") }
+        case .completed:
+            if !order.isValid { self.cluster.violation("\(batch.id) completed with an invalid input") }
+        default: break
+        }
+    }
+
+    /// Exactly one line of each request, with its own answer.
+    private func check(
+        _ bytes: ArraySlice<UInt8>,
+        of order: Workload.Order,
+        isOutput: Bool,
+        _ seen: inout [Int: String]
+    ) {
+        guard let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
+            let id = object["custom_id"] as? String,
+            let line = id.split(separator: "l").last.flatMap({ Int($0) }),
+            id == Workload.customID(order, line), line < order.lines
+        else {
+            return self.cluster.violation("order \(order.number): \(String(decoding: bytes, as: UTF8.self))")
+        }
+        if let before = seen[line] {
+            return self.cluster.violation("I-04 order \(order.number) line \(line) is there twice: \(before)")
+        }
+        seen[line] = isOutput ? "output" : "error"
+        guard isOutput else { return }
+        let response = object["response"] as? [String: Any]
+        let body = response?["body"] as? [String: Any]
+        let echo = body?["echo"] as? [String: Any]
+        if echo?["o"] as? Int != order.number || echo?["l"] as? Int != line {
+            self.cluster.violation("I-04 order \(order.number) line \(line) has another's answer")
+        }
+    }
+
+    /// A whole file; nil after a violation.
+    private func content(of id: String) async -> [UInt8]? {
+        var bytes: [UInt8] = []
+        while true {
+            let request = ReadFileRequest(fileID: id, offset: UInt64(bytes.count), maximumBytes: Self.pageBytes)
+            switch await self.calls.persistently(FilesService.readFile, request) {
+            case .success(let page):
+                bytes += page.data.readableBytesView
+                if bytes.count >= Int(page.fileBytes) { return bytes }
+                if page.data.readableBytes == 0 {
+                    self.cluster.violation("I-01 \(id) has \(bytes.count) of \(page.fileBytes) bytes")
+                    return nil
+                }
+            case .failure(let error):
+                self.cluster.violation("I-01 \(id) cannot be read: \(error)")
+                return nil
+            }
+        }
+    }
+}
+
+/// What must be true of everything once it is quiet.
+struct FinalChecks {
+    let cluster: Cluster
+    let workload: Workload
+
+    func run() {
+        self.checkOrders()
+        self.checkExecutions()
+        self.checkOrphans()
+    }
+
+    /// I-01, I-03, I-11.
+    private func checkOrders() {
+        let batches = self.cluster.store.batches()
+        for order in self.workload.orders {
+            let own = batches.filter { $0.metadata["order"] == "\(order.number)" }
+            if own.count > 1 { self.cluster.violation("I-03 order \(order.number) became \(own.count) batches") }
+            if let id = order.batchID, own.first?.id != id { self.cluster.violation("I-01 \(id) is gone") }
+            if !order.isChecked {
+                let state = own.first.map { "\($0.status), \($0.counts), \($0.waitingReason ?? "")" } ?? "not created"
+                self.cluster.violation("I-11 order \(order.number) of \(order.lines) lines did not end: \(state)")
+            }
+            if let file = order.fileID, !order.isInputDeleted,
+                !self.cluster.store.files().contains(where: { $0.id == file })
+            {
+                self.cluster.violation("I-01 \(file) is gone")
+            }
+        }
+    }
+
+    /// I-07: what ran twice was in flight, or not yet synced, when an owner ended.
+    private func checkExecutions() {
+        let engines = self.cluster.engines
+        let lines = self.workload.orders.reduce(0) { $0 + $1.lines }
+        let inFlight = 2 * SimulatedScheduler.engineConcurrency
+        let bound = lines + engines.wastedExecutions + self.cluster.flips + self.cluster.interruptions * 3 * inFlight
+        if engines.totalExecutions > bound {
+            self.cluster.violation("I-07 \(engines.totalExecutions) executions of \(lines) lines, at most \(bound)")
+        }
+    }
+
+    /// I-12.
+    private func checkOrphans() {
+        let files = self.cluster.store.files()
+        let plans = files.filter { $0.purpose == .batch }.map { $0.id + ".plan" }
+        let referenced = Set(files.map(\.blobKey) + plans)
+        var found: Set<String> = []
+        for shard in self.cluster.disk.names(in: "/data/blobs") {
+            found.formUnion(self.cluster.disk.names(in: "/data/blobs/\(shard)"))
+        }
+        for orphan in found.subtracting(referenced).sorted() { self.cluster.violation("I-12 \(orphan) is an orphan") }
+        for lost in Set(files.map(\.blobKey)).subtracting(found).sorted() {
+            self.cluster.violation("I-12 \(lost) is gone although a file needs it")
+        }
+        for job in self.cluster.disk.names(in: "/data/jobs") {
+            self.cluster.violation("I-12 \(job) has job files left")
+        }
+    }
+}
