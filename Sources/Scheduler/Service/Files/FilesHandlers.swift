@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import ProtoMessages
 import ProtoRPC
 import SchedulerCore

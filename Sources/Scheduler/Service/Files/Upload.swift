@@ -124,9 +124,6 @@ actor Upload {
         return record
     }
 
-    /// Whether it takes no more bytes.
-    var isFinished: Bool { self.isClosed }
-
     private static let closed = RPCErrors.make(.failedPrecondition, "the upload is closed", reason: "upload_closed")
 
     /// Throws the bytes away; chunks that wait fail.

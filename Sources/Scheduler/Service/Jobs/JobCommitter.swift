@@ -23,7 +23,7 @@ final class JobCommitter: Sendable {
     private let givesUp = Atomic<Bool>(false)
     private let arrivals: AsyncStream<Void>
     private let arrival: AsyncStream<Void>.Continuation
-    /// Called after each group with its bytes; then, once, when the last line is done or the store failed.
+    /// Called after each group with its bytes.
     private let onCommit: @Sendable (_ bytes: Int) -> Void
     private let onEnd = Mutex<(@Sendable (Result<Void, any Error>) -> Void)?>(nil)
 
