@@ -83,9 +83,10 @@ let package = Package(
 
         // What several programs share.
         .module("Checksum", "Common/Checksum", []),
+        .module("FailPoints", "Common/FailPoints", []),
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
         .module("JSONSpans", "Common/JSONSpans", []),
-        .module("Settings", "Common/Settings", ["CMalloc", .logging, .yams]),
+        .module("Settings", "Common/Settings", ["CMalloc", "FailPoints", .logging, .yams]),
 
         // The wire: generated C, Swift values over it, frames, calls.
         .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
@@ -94,12 +95,12 @@ let package = Package(
         .module(
             "ProtoRPC",
             "Proto/RPC",
-            ["ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .logging, .lifecycle]
+            ["FailPoints", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .logging, .lifecycle]
         ),
 
         // The scheduler, from its pure core outwards.
         .module("SchedulerCore", "Scheduler/Core", ["Checksum", "JSONSpans", .deque]),
-        .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", .grdb]),
+        .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", "FailPoints", .grdb]),
         .module("SchedulerEngines", "Scheduler/Engines", ["SchedulerCore", "CurlHTTP", "JSONSpans"]),
         .module("SchedulerDrivers", "Scheduler/Drivers", ["SchedulerEngines"]),
         .module(
@@ -107,7 +108,7 @@ let package = Package(
             "Scheduler/Service",
             [
                 "SchedulerCore", "SchedulerStores", "SchedulerEngines", "SchedulerDrivers", "ProtoRPC", "ProtoMessages",
-                "Checksum", "CurlHTTP", "COpenSSL", "Settings", .nioCore, .nioPosix, .logging, .lifecycle,
+                "Checksum", "CurlHTTP", "COpenSSL", "FailPoints", "Settings", .nioCore, .nioPosix, .logging, .lifecycle,
             ]
         ),
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),

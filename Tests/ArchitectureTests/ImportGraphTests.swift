@@ -7,6 +7,7 @@ struct ImportGraphTests {
     static let system: [String: Set<String>] = [
         "CurlHTTP": ["Glibc", "Synchronization"],
         "Settings": ["Foundation"],
+        "FailPoints": ["Glibc", "Synchronization"],
         "SchedulerCore": ["Synchronization"],
         "SchedulerStores": ["Foundation", "Glibc", "Synchronization"],
         "SchedulerService": ["Glibc", "Synchronization"],
@@ -55,7 +56,7 @@ struct ImportGraphTests {
 
     @Test func dependenciesPointInwards() {
         let layers = [
-            ["Checksum", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming"], ["ProtoRPC"],
+            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming"], ["ProtoRPC"],
             ["SchedulerCore"], ["SchedulerStores", "SchedulerEngines"], ["SchedulerDrivers"], ["SchedulerService"],
         ]
         let rank = Dictionary(

@@ -1,3 +1,7 @@
+#if DEBUG
+    import FailPoints
+#endif
+
 /// All settings of a program.
 public struct SettingsSchema: Sendable {
     /// The program's name.
@@ -17,12 +21,19 @@ public struct SettingsSchema: Sendable {
 
     /// Variables of the environment that some program of Backfill knows. All share one environment, so a program
     /// refuses only what none of them knows.
-    static let environmentOfAllPrograms: Set<String> = [
+    static let environmentOfAllPrograms = Self.environment.union(Self.environmentOfDebugBuilds)
+
+    private static let environment: Set<String> = [
         "BACKFILL_LISTEN", "BACKFILL_DATA", "BACKFILL_ENGINE", "BACKFILL_ENGINE_CONCURRENCY", "BACKFILL_CONFIG",
         "BACKFILL_LOG_LEVEL", "BACKFILL_SCHEDULER", "BACKFILL_GATEWAY", "BACKFILL_API_KEY",
         "BACKFILL_ALLOW_NON_LOOPBACK", "BACKFILL_MODEL", "BACKFILL_WITNESS", "BACKFILL_TIME_TO_FIRST_TOKEN",
         "BACKFILL_TIME_PER_TOKEN", "BACKFILL_SLOTS", "BACKFILL_LEASE", "BACKFILL_SWEEP_INTERVAL",
     ]
+    #if DEBUG
+        private static let environmentOfDebugBuilds: Set<String> = [FailPointRequest.variable]
+    #else
+        private static let environmentOfDebugBuilds: Set<String> = []
+    #endif
 
     func setting(_ name: String) -> AnySetting? {
         self.settings.first { $0.name == name }

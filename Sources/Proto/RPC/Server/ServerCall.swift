@@ -1,3 +1,4 @@
+import FailPoints
 import Logging
 import NIOCore
 import ProtoMessages
@@ -35,6 +36,7 @@ final class ServerCall: Sendable {
                 data = FrameEncoding.failure(status, maximumDataBytes: maximumDataBytes)
             }
         }
+        FailPoint.reach("rpc.before_reply")
         self.connection.finish(ServerAnswer(streamID: self.streamID, data: data))
     }
 

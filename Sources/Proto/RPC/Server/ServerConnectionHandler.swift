@@ -1,3 +1,4 @@
+import FailPoints
 import Logging
 import NIOCore
 import ProtoFraming
@@ -190,6 +191,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         }
         self.answers.removeAll(keepingCapacity: true)
         self.writer.flush(to: context)
+        FailPoint.reach("rpc.after_reply")
         self.closeIfDrained(context)
     }
 

@@ -1,4 +1,5 @@
 import CurlHTTP
+import FailPoints
 import Logging
 import SchedulerCore
 import SchedulerEngines
@@ -120,12 +121,14 @@ extension Dispatcher {
 
     private func send(_ line: LineRequest, to index: Int) {
         let engine = self.engines.withLock { $0[index] }
+        FailPoint.reach("engine.before_send")
         engine.send(
             path: line.job.endpoint,
             body: line.body,
             requestID: ObjectID.request(batchID: line.job.id, line: line.line),
             group: line.job.transfers
         ) { answer in
+            FailPoint.reach("engine.after_answer")
             self.ended(line, at: index, with: answer)
             self.pump()
         }

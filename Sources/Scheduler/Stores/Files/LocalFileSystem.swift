@@ -1,3 +1,4 @@
+import FailPoints
 import Glibc
 
 /// The machine's files.
@@ -24,17 +25,22 @@ public struct LocalFileSystem: FileSystem {
 
     /// Renames within a volume and makes the new name durable.
     public func rename(_ from: String, to target: String) throws(FileError) {
+        FailPoint.reach("store.before_rename")
         guard Glibc.rename(from, target) == 0 else { throw FileError("rename", path: target) }
+        FailPoint.reach("store.after_rename")
         try self.syncDirectory(of: target)
     }
 
     /// Removes a file; a missing one is fine.
     public func remove(_ path: String) throws(FileError) {
+        FailPoint.reach("store.before_unlink")
         guard unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path: path) }
+        FailPoint.reach("store.after_unlink")
     }
 
     /// Makes a directory and those above it, durable even when another process that made it crashed at once.
     public func makeDirectory(_ path: String) throws(FileError) {
+        FailPoint.reach("store.before_mkdir")
         if mkdir(path, 0o700) != 0, errno != EEXIST {
             guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
                 throw FileError("mkdir", path: path)
@@ -42,6 +48,7 @@ public struct LocalFileSystem: FileSystem {
             try self.makeDirectory(String(path[..<slash]))
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileError("mkdir", path: path) }
         }
+        FailPoint.reach("store.after_mkdir")
         try self.syncDirectory(of: path)
     }
 
@@ -73,7 +80,9 @@ public struct LocalFileSystem: FileSystem {
         let descriptor = Glibc.open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path: parent) }
         defer { close(descriptor) }
+        FailPoint.reach("store.before_directory_sync")
         guard fsync(descriptor) == 0 else { throw FileError("fsync", path: parent) }
+        FailPoint.reach("store.after_directory_sync")
     }
 
     /// Locks a file with `flock`, which the kernel takes back when the process ends.

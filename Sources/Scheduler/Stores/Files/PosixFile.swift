@@ -1,3 +1,4 @@
+import FailPoints
 import Glibc
 
 /// An open file. Owns the descriptor and closes it at the end of its life; every call blocks.
@@ -32,6 +33,8 @@ public final class PosixFile: OpenFile {
 
     /// Writes all bytes at `offset`.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+        FailPoint.reach("store.before_write")
+        defer { FailPoint.reach("store.after_write") }
         var written = 0
         while written < bytes.count {
             guard let base = bytes.baseAddress else { return }
@@ -62,6 +65,8 @@ public final class PosixFile: OpenFile {
 
     /// Makes bytes and size durable.
     public func syncData() throws(FileError) {
+        FailPoint.reach("store.before_sync")
         guard fdatasync(self.descriptor) == 0 else { throw FileError("fdatasync", path: self.path) }
+        FailPoint.reach("store.after_sync")
     }
 }

@@ -1,3 +1,4 @@
+import FailPoints
 import Foundation
 import GRDB
 
@@ -134,6 +135,8 @@ public final class SQLiteMetadataStore: MetadataStore {
         _ body: @escaping @Sendable (Database) throws -> Result
     ) async throws(StoreError) -> Result {
         do {
+            FailPoint.reach("metadata.before_commit")
+            defer { FailPoint.reach("metadata.after_commit") }
             return try await self.pool.write(body)
         } catch {
             throw Self.storeError(error)
