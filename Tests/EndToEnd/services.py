@@ -14,19 +14,31 @@ START_SECONDS = 30
 STOP_SECONDS = 30
 
 
+class DidNotStart(AssertionError):
+    """A program ended, or said nothing, before it listened."""
+
+
 class Program:
     """One running program and the address it listens on."""
 
-    def __init__(self, name, *arguments, log):
+    def __init__(self, name, *arguments, log, environment=None):
         self.name = name
-        self.process = subprocess.Popen(
-            [BIN / name, *map(str, arguments)], stdout=subprocess.PIPE, stderr=open(log, "ab")
-        )
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen(
+                [BIN / name, *map(str, arguments)], stdout=subprocess.PIPE, stderr=output,
+                env={**os.environ, **(environment or {})},
+            )
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline().decode() if ready else ""
         match = re.fullmatch(r"listening (\S+)\n", line)
-        assert match, f"{name} did not say where it listens: {line!r}, log: {pathlib.Path(log).read_text()}"
+        if not match:
+            self.kill()
+            raise DidNotStart(f"{name} did not say where it listens: {line!r}, log: {pathlib.Path(log).read_text()}")
         self.address = match.group(1)
+
+    @property
+    def runs(self):
+        return self.process.poll() is None
 
     def terminate(self):
         """SIGTERM, and the exit code."""
@@ -37,6 +49,11 @@ class Program:
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait(STOP_SECONDS)
+
+    def resident_bytes(self):
+        """What it holds in memory now."""
+        pages = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def open_files(self):
         """Paths of the files that it has open."""
@@ -67,15 +84,15 @@ class Services:
         self.engine_address = engine_address
         self.start_pair()
 
-    def start(self, name, *arguments):
-        program = Program(name, *arguments, log=self.path / f"{name}.log")
-        self.programs.append(program)
+    def start(self, name, *arguments, environment=None):
+        program = Program(name, *arguments, log=self.path / f"{name}.log", environment=environment)
+        self.programs = [p for p in self.programs if p.runs] + [program]
         return program
 
-    def start_scheduler(self):
+    def start_scheduler(self, *, listen="127.0.0.1:0", environment=None):
         return self.start(
-            "backfill-scheduler", "--listen", "127.0.0.1:0", "--data", self.path / "data",
-            "--engine", f"http://{self.engine_address}", *self.scheduler_arguments,
+            "backfill-scheduler", "--listen", listen, "--data", self.path / "data",
+            "--engine", f"http://{self.engine_address}", *self.scheduler_arguments, environment=environment,
         )
 
     def start_gateway(self, *schedulers):

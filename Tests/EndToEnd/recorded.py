@@ -1,0 +1,166 @@
+"""Services whose calls are recorded, and a story that uses every state of a batch."""
+
+import json
+import pathlib
+import re
+import sqlite3
+import time
+
+import httpx
+
+from history import TERMINAL, Call, Execution, History
+from services import DidNotStart, Services, wait_for
+
+PATIENCE = 60
+
+
+class RecordedServices(Services):
+    """The services, a client that keeps at it until it is answered, and a scheduler that is started when it is gone."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.history = History()
+        self.http = httpx.Client(timeout=20)
+        self.orders = 0
+        self.fail_point = None
+
+    # -- the scheduler
+
+    def revive(self):
+        """Starts the scheduler if it is gone. The next fail point of `restart_at` goes with it."""
+        while not self.scheduler.runs:
+            self.history.crashes += 1
+            self.restart_at(self.fail_point)
+
+    def restart_at(self, *points):
+        """Starts the scheduler at its address with the first fail point; the others wait for the next starts."""
+        point, self.fail_point = (*points, None, None)[:2]
+        environment = {"BACKFILL_FAIL_POINT": point} if point else {}
+        try:
+            self.scheduler = self.start_scheduler(listen=self.scheduler.address, environment=environment)
+        except DidNotStart:
+            # It died on the way; `revive` goes on.
+            if not point:
+                raise
+
+    def fail_points_reached(self):
+        log = (self.path / "backfill-scheduler.log").read_text()
+        return set(re.findall(r"^fail point (\S+)$", log, re.MULTILINE))
+
+    # -- calls
+
+    def call(self, operation, order, method, path, **options):
+        """Calls until there is an answer that is no fault of the service's."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            began = time.time()
+            try:
+                answer = self.http.request(method, self.url + path, **options)
+                status, body = answer.status_code, answer.json()
+            except (httpx.TransportError, json.JSONDecodeError):
+                status, body = None, None
+            call = Call(operation, order, began, time.time(), status, body)
+            self.history.calls.append(call)
+            if call.was_acked or call.was_refused:
+                return call
+            assert time.monotonic() < deadline, f"{operation} got no answer but {status} {body}"
+            self.revive()
+            time.sleep(0.01)
+
+    def upload(self, order, content):
+        files = {"file": ("input.jsonl", content)}
+        call = self.call("upload", order, "POST", "/v1/files", data={"purpose": "batch"}, files=files)
+        return call.body["id"]
+
+    def create(self, order, file, **more):
+        body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h",
+                "metadata": {"order": str(order)}, **more}
+        headers = {"idempotency-key": f"order-{order}"}
+        return self.call("create", order, "POST", "/v1/batches", json=body, headers=headers)
+
+    def get(self, order, batch):
+        return self.call("get", order, "GET", f"/v1/batches/{batch}").body
+
+    def cancel(self, order, batch):
+        return self.call("cancel", order, "POST", f"/v1/batches/{batch}/cancel")
+
+    def delete(self, order, file):
+        return self.call("delete", order, "DELETE", f"/v1/files/{file}")
+
+    def ended(self, order, batch):
+        return wait_for(lambda: (b := self.get(order, batch))["status"] in TERMINAL and b, f"the end of {batch}")
+
+    # -- orders
+
+    def order(self, prompts, valid=True):
+        """Uploads and creates; gives the order's number, its file and its batch."""
+        self.orders += 1
+        number = self.orders
+        ids = [f"o{number}l{n}" for n in range(len(prompts))]
+        self.history.orders[number] = ids
+        lines = [
+            json.dumps({"custom_id": i, "method": "POST", "url": "/v1/chat/completions", "body": {
+                "model": "simulated-model", "messages": [{"role": "user", "content": prompt}]}}) + "\n"
+            for i, prompt in zip(ids, prompts)
+        ]
+        file = self.upload(number, "".join(lines) if valid else "".join(lines) + "{\n")
+        return number, file, self.create(number, file).body["id"]
+
+    def story(self):
+        """One batch that completes, one that is cancelled half way, one whose input is invalid, a delete."""
+        whole, file, completes = self.order(["Hello"] * 6)
+        partial, _, cancelled = self.order(["Hello"] * 3 + ["[[fault:hang]]"] * 3)
+        invalid, _, fails = self.order(["Hello"], valid=False)
+        self.ended(whole, completes)
+        wait_for(lambda: self.get(partial, cancelled)["request_counts"]["completed"] == 3, "three answers")
+        self.cancel(partial, cancelled)
+        self.ended(partial, cancelled)
+        assert self.ended(invalid, fails)["status"] == "failed"
+        self.delete(whole, file)
+
+    # -- the end
+
+    def pages(self, path):
+        after = None
+        while True:
+            query = f"?limit=100&after={after}" if after else "?limit=100"
+            page = self.call("list", 0, "GET", path + query).body
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = page["last_id"]
+
+    def collect(self, with_blobs=False):
+        """Fills in what the store and the engine have."""
+        history = self.history
+        history.batches = {b["id"]: b for b in self.pages("/v1/batches")}
+        history.files = {f["id"]: f for f in self.pages("/v1/files")}
+        for batch in history.batches.values():
+            for file in filter(None, (batch["output_file_id"], batch["error_file_id"])):
+                if file not in history.lines:
+                    text = self.http.get(f"{self.url}/v1/files/{file}/content").text
+                    history.lines[file] = [json.loads(line)["custom_id"] for line in text.splitlines()]
+        history.executions = [Execution(*execution) for execution in executions(self.witness)]
+        if with_blobs:
+            wait_for(lambda: self.blobs() == set(history.files), "the sweep", PATIENCE) if history.files else None
+            history.blobs = self.blobs()
+        return history
+
+    def blobs(self):
+        return {p.name.split(".")[0] for p in (self.path / "data" / "blobs").glob("*/*")}
+
+    def check_database(self):
+        """SQLite's own check, on a copy of what is there."""
+        with sqlite3.connect(self.path / "data" / "backfill.sqlite") as database:
+            return database.execute("PRAGMA integrity_check").fetchone()[0]
+
+
+def executions(witness):
+    """(batch, line, start) of each request that ran."""
+    if not pathlib.Path(witness).exists():
+        return
+    for text in pathlib.Path(witness).read_text().splitlines():
+        entry = json.loads(text)
+        match = re.fullmatch(r"batch_req_([0-9a-f]{32})([0-9a-f]{8})", entry["id"] or "")
+        if match:
+            yield f"batch_{match[1]}", int(match[2], 16), entry["start"]
