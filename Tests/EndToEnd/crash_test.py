@@ -56,7 +56,7 @@ class Loop(threading.Thread):
         before = services.history.crashes
         services.scheduler.kill()
         services.restart_at(f"any:{number}", f"any:{number * 7 % 23 + 1}")
-        services.story()
+        services.story(with_hanging_engine=number % 25 == 0)
         services.revive()
         return services.history.crashes > before
 

@@ -106,14 +106,15 @@ class RecordedServices(Services):
         file = self.upload(number, "".join(lines) if valid else "".join(lines) + "{\n")
         return number, file, self.create(number, file).body["id"]
 
-    def story(self):
-        """One batch that completes, one that is cancelled half way, one whose input is invalid, a delete."""
+    def story(self, with_hanging_engine=False):
+        """One batch that completes, one that is cancelled, one whose input is invalid, a delete."""
         whole, file, completes = self.order(["Hello"] * 6)
-        partial, _, cancelled = self.order(["Hello"] * 3 + ["[[fault:hang]]"] * 3)
+        partial, _, cancelled = self.order(["Hello"] * 3 + ["[[fault:hang]]"] * 3 * with_hanging_engine)
+        if with_hanging_engine:
+            wait_for(lambda: self.get(partial, cancelled)["request_counts"]["completed"] == 3, "three answers")
+        self.cancel(partial, cancelled)
         invalid, _, fails = self.order(["Hello"], valid=False)
         self.ended(whole, completes)
-        wait_for(lambda: self.get(partial, cancelled)["request_counts"]["completed"] == 3, "three answers")
-        self.cancel(partial, cancelled)
         self.ended(partial, cancelled)
         assert self.ended(invalid, fails)["status"] == "failed"
         self.delete(whole, file)
