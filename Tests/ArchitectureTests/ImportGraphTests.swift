@@ -56,7 +56,8 @@ struct ImportGraphTests {
 
     @Test func dependenciesPointInwards() {
         let layers = [
-            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming"], ["ProtoRPC"],
+            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming"],
+            ["ProtoRPC"],
             ["SchedulerCore"], ["SchedulerStores", "SchedulerEngines"], ["SchedulerDrivers"], ["SchedulerService"],
         ]
         let rank = Dictionary(

@@ -61,7 +61,7 @@ class Image(RecordedServices):
         ran = len(list(executions(self.witness)))
         self.history = History(orders=before.orders, calls=before.calls, in_flight=CONCURRENCY)
         self.restart_at()
-        for call in before.calls:
+        for call in list(before.calls):
             if call.operation == "create" and call.was_acked:
                 again = self.create(call.order, call.body["input_file_id"]).body
                 assert again["id"] == call.body["id"], f"I-03 {call.body['id']} became {again['id']}"
