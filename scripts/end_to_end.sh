@@ -3,11 +3,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$1
-if [ ! -x .venv/bin/python ] || ! .venv/bin/pip freeze 2>/dev/null | grep -qf <(grep == Tests/EndToEnd/requirements.txt); then
+requirements=Tests/EndToEnd/requirements.txt
+if ! cmp -s $requirements .venv/installed.txt; then
     python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+    .venv/bin/pip install --quiet --disable-pip-version-check -r $requirements
+    cp $requirements .venv/installed.txt
 fi
 export PROGRAMS=$bin
-for tests in sdk_test durability_test; do
+for tests in history_test sdk_test durability_test crash_test power_loss_test; do
     .venv/bin/python -B -W ignore "Tests/EndToEnd/$tests.py"
 done
