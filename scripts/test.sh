@@ -14,8 +14,11 @@ scripts/check_protos.sh
 step "unit tests"
 swift build --build-tests
 swift test --skip-build
-step "simulation: the fixed seeds"
+step "simulation: the fixed seeds, which have to cover everything"
 SEEDS=22 FIRST=1 scripts/simulate.sh --coverage
+step "simulation: new seeds"
+SEEDS=3 FIRST=$(date +%s) scripts/simulate.sh
+SCENARIO=long LINES=100 SEEDS=2 FIRST=$(date +%s) scripts/simulate.sh
 step "end to end"
 swift build
 scripts/end_to_end.sh "$(swift build --show-bin-path)"

@@ -135,6 +135,21 @@ struct DispatchStateTests {
         #expect(state.next(at: 50)?.line == 7)
     }
 
+    @Test func onlyWhatWaitsForATimeIsDelayed() {
+        var state = self.state(engines: [["m"]])
+        #expect(!state.hasLines && !state.isDelayed(at: 0))
+        state.engineIsBusy(0, until: 100)
+        #expect(!state.isDelayed(at: 0), "nobody waits for the engine")
+        state.offer([1], job: 1, model: "m")
+        #expect(state.hasLines && state.isDelayed(at: 99) && !state.isDelayed(at: 100))
+        _ = state.next(at: 100)
+        #expect(!state.hasLines)
+        state.giveBack(1, job: 1, model: "m", due: 500)
+        #expect(!state.hasLines && state.isDelayed(at: 100) && state.isDelayed(at: 900), "until it is woken")
+        state.wake(at: 500)
+        #expect(state.hasLines && !state.isDelayed(at: 500))
+    }
+
     @Test func aWithdrawnJobLeavesNothing() {
         var state = self.state(engines: [["m", "n"]])
         state.offer([1, 2], job: 1, model: "m")

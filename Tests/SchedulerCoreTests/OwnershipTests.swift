@@ -36,6 +36,20 @@ struct LeaseHolderTests {
         #expect(self.holder.owner == "x.2")
     }
 
+    @Test mutating func nothingIsDueBeforeTheNextRenewal() {
+        #expect(self.holder.dueAt == nil)
+        self.holder.granted("x.1", askedAt: 100)
+        #expect(self.holder.dueAt == 3_100)
+        self.holder.fenced()
+        #expect(self.holder.dueAt == nil)
+    }
+
+    @Test func allTimesAreInProportionToTheLease() {
+        #expect(LeaseTerms(lasting: .seconds(10)) == LeaseTerms())
+        let terms = LeaseTerms(lasting: .seconds(60))
+        #expect(terms.renewal == 18_000 && terms.activity == 42_000 && terms.look == 6_000)
+    }
+
     @Test mutating func aGrantOfAnotherLeaseIsIgnored() {
         self.holder.granted("x.1", askedAt: 0)
         self.holder.granted("x.0", askedAt: 5_000)

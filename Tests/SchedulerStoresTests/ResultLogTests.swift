@@ -195,6 +195,32 @@ struct ResultLogTests {
         #expect(recovered.progress.completed == 1)
     }
 
+    @Test("T-02 what a killed owner wrote is synced before it counts; what was accepted before is not synced again")
+    func recoveredRecordsAreSynced() throws {
+        let log = try self.log()
+        try log.append(self.record(1, epoch: 1))
+        let syncs = SyncCounter()
+        let batch = self.batch(epoch: 1)
+        let path = self.directory.path + "/index"
+        let index = try LocationIndex(path: path, lines: 10, files: LocalFileSystem())
+        let recovery = try ResultLogRecovery(
+            directory: self.directory.path,
+            record: batch,
+            lines: 10,
+            index: index,
+            files: CountingFileSystem(syncs: syncs)
+        )
+        #expect(recovery.progress.completed == 1 && syncs.paths == [self.directory.path + "/1.log"])
+        _ = try ResultLogRecovery(
+            directory: self.directory.path,
+            record: self.batch(epoch: 2, segments: recovery.segments),
+            lines: 10,
+            index: index,
+            files: CountingFileSystem(syncs: syncs)
+        )
+        #expect(syncs.paths == [self.directory.path + "/1.log"])
+    }
+
     @Test func aRecordLargerThanTheReadWindowIsFound() throws {
         let log = try self.log()
         try log.append(self.record(0, epoch: 1, String(repeating: "x", count: 3 << 20)) + self.record(1, epoch: 1))

@@ -69,7 +69,9 @@ struct Checker {
         case .cancelled:
             if batch.cancellingAt == nil { self.cluster.violation("\(batch.id) was cancelled by nobody") }
         case .expired:
-            if batch.completionWindow != "1m" { self.cluster.violation("\(batch.id) expired within a day") }
+            if batch.completionWindow != self.cluster.scenario.shortWindow, !self.cluster.scenario.mayOutlastADay {
+                self.cluster.violation("\(batch.id) expired within a day")
+            }
         case .completed:
             if !order.isValid { self.cluster.violation("\(batch.id) completed with an invalid input") }
         default: break
@@ -137,19 +139,28 @@ struct FinalChecks {
 
     /// I-01, I-03, I-11.
     private func checkOrders() {
-        let batches = self.cluster.store.batches()
+        let batches = Dictionary(grouping: self.cluster.store.batches()) { $0.metadata["order"] }
+        let files = Set(self.cluster.store.files().map(\.id))
         for order in self.workload.orders {
-            let own = batches.filter { $0.metadata["order"] == "\(order.number)" }
+            let own = batches["\(order.number)"] ?? []
+            if order.isRefused, !own.isEmpty {
+                self.cluster.violation("I-02 order \(order.number) was refused and is there")
+            }
             if own.count > 1 { self.cluster.violation("I-03 order \(order.number) became \(own.count) batches") }
             if let id = order.batchID, own.first?.id != id { self.cluster.violation("I-01 \(id) is gone") }
             if !order.isChecked {
                 let state = own.first.map { "\($0.status), \($0.counts), \($0.waitingReason ?? "")" } ?? "not created"
                 self.cluster.violation("I-11 order \(order.number) of \(order.lines) lines did not end: \(state)")
             }
-            if let file = order.fileID, !order.isInputDeleted,
-                !self.cluster.store.files().contains(where: { $0.id == file })
-            {
+            guard let file = order.fileID, !order.isInputDeleted else { continue }
+            let left = order.fileExpiresAt.map {
+                SimulatedProcess.milliseconds(untilUnixSecond: $0, at: self.cluster.world.now)
+            }
+            if (left ?? .max) > 0, !files.contains(file) {
                 self.cluster.violation("I-01 \(file) is gone")
+            }
+            if let left, left < -self.cluster.scenario.sweeping, files.contains(file) {
+                self.cluster.violation("I-12 \(file) has expired and is still there")
             }
         }
     }

@@ -1,3 +1,5 @@
+import SchedulerCore
+
 /// What can go wrong (anchors.md I3).
 enum Fault: String, CaseIterable {
     case crashBeforeFileOperation = "T-01 crash before a file operation"
@@ -33,12 +35,14 @@ enum Fault: String, CaseIterable {
 final class Coverage: @unchecked Sendable {
     // Guard: only the main thread touches it.
 
-    /// A cell of the table may not be hit less often than this.
+    /// Nothing may happen less often than this.
     static let minimum = 20
+    private static let nameWidth = 16
+    private static let columnWidth = 12
 
-    private(set) var faults: [Fault: Int] = [:]
-    private(set) var cells: [String: Int] = [:]
-    private(set) var endings: [String: Int] = [:]
+    private var faults: [Fault: Int] = [:]
+    private var cells: [BatchStatus: [Event: Int]] = [:]
+    private var endings: [String: Int] = [:]
     var crashes = 0
     var batches = 0
     var lines = 0
@@ -49,33 +53,50 @@ final class Coverage: @unchecked Sendable {
     }
 
     /// Something happened while a batch was in a state.
-    func hit(state: String, event: String) {
-        self.cells["\(state) x \(event)", default: 0] += 1
+    func hit(_ state: BatchStatus, _ event: Event) {
+        self.cells[state, default: [:]][event, default: 0] += 1
     }
 
     func ended(_ status: String) {
         self.endings[status, default: 0] += 1
     }
 
-    /// The table, and whether every cell that is wanted was hit often enough.
-    func table(wanted: [String]) -> (text: String, isComplete: Bool) {
+    /// Batches that have ended are nobody's business but their client's.
+    private static func isWanted(_ state: BatchStatus, _ event: Event) -> Bool {
+        !state.isTerminal || event == .cancel || event == .inputDeleted
+    }
+
+    /// The tables, and what is missing in them.
+    var table: (text: String, missing: [String]) {
         var lines: [String] = []
-        var isComplete = true
-        func add(_ name: String, _ count: Int, isWanted: Bool) {
-            let isShort = isWanted && count < Self.minimum
-            if isShort { isComplete = false }
+        var missing: [String] = []
+        func add(_ name: String, _ count: Int) {
+            if count < Self.minimum { missing.append(name) }
+            lines.append("\(Self.right("\(count)", 9))  \(name)")
+        }
+        for fault in Fault.allCases { add(fault.rawValue, self.faults[fault] ?? 0) }
+        for status in BatchStatus.allCases where status.isTerminal {
+            add("batches \(status.rawValue)", self.endings[status.rawValue] ?? 0)
+        }
+        lines.append(Self.right("", Self.nameWidth) + self.row { $0.rawValue })
+        for state in BatchStatus.allCases {
+            let counts = self.cells[state] ?? [:]
+            for event in Event.allCases where Self.isWanted(state, event) && counts[event, default: 0] < Self.minimum {
+                missing.append("\(state.rawValue) x \(event.rawValue)")
+            }
             lines.append(
-                "\(String(repeating: " ", count: max(0, 9 - "\(count)".count)))\(count)  \(name)"
-                    + (isShort ? "   TOO FEW" : "")
+                Self.right(state.rawValue, Self.nameWidth)
+                    + self.row { Self.isWanted(state, $0) ? "\(counts[$0] ?? 0)" : "-" }
             )
         }
-        for fault in Fault.allCases { add(fault.rawValue, self.faults[fault] ?? 0, isWanted: true) }
-        for cell in Set(wanted).union(self.cells.keys).sorted() {
-            add(cell, self.cells[cell] ?? 0, isWanted: wanted.contains(cell))
-        }
-        for status in ["completed", "failed", "expired", "cancelled"] {
-            add("batches \(status)", self.endings[status] ?? 0, isWanted: true)
-        }
-        return (lines.joined(separator: "\n"), isComplete)
+        return (lines.joined(separator: "\n"), missing)
+    }
+
+    private func row(_ text: (Event) -> String) -> String {
+        Event.allCases.map { Self.right(text($0), Self.columnWidth + 2) }.joined()
+    }
+
+    private static func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
     }
 }

@@ -2,15 +2,6 @@ import SchedulerCore
 
 /// One seed from an empty disk to the last check.
 final class Run {
-    /// What must happen to batches in which states.
-    static let wantedCells: [String] = ["validating", "in_progress", "finalizing", "cancelling"].flatMap { state in
-        ["crash"].map { "\(state) x \($0)" }
-    }
-    private static let loadMilliseconds: Int64 = 1_800_000
-    private static let faultyMilliseconds: Int64 = 3_600_000
-    private static let healingMilliseconds: Int64 = 7_200_000
-    private static let sweepMilliseconds: Int64 = 2_400_000
-
     private let options: Options
     private let world: World
     private let cluster: Cluster
@@ -20,7 +11,7 @@ final class Run {
         ObjectID.restartSequence()
         self.options = options
         self.world = World(seed: seed, coverage: coverage)
-        self.cluster = Cluster(world: self.world)
+        self.cluster = Cluster(world: self.world, scenario: options.scenario)
         self.workload = Workload(cluster: self.cluster)
     }
 
@@ -33,19 +24,16 @@ final class Run {
     }
 
     func toEnd() {
-        self.workload.place(
-            self.options.batches,
-            meanLines: self.options.lines,
-            over: Self.loadMilliseconds
-        )
+        let scenario = self.options.scenario
+        self.workload.place(self.options.batches, meanLines: self.options.lines)
         // Safety: whatever goes wrong, what is told and delivered is right.
-        self.world.run(until: Self.faultyMilliseconds)
+        self.world.run(until: scenario.faulty)
         // Liveness: nothing goes wrong any more, so everything must end.
         self.cluster.heal()
-        let end = self.world.now + Self.healingMilliseconds
+        let end = self.world.now + scenario.healing
         self.world.run(until: end) { self.workload.isDone }
-        // Housekeeping: two sweeps later there is nothing that nobody needs.
-        self.world.run(until: self.world.now + Self.sweepMilliseconds)
+        // Housekeeping: some sweeps later there is nothing that nobody needs.
+        self.world.run(until: self.world.now + scenario.sweeping)
         FinalChecks(cluster: self.cluster, workload: self.workload).run()
         self.world.coverage.milliseconds += self.world.now
     }

@@ -23,8 +23,9 @@ final class SimulatedDisk: @unchecked Sendable {
     }
 
     let world: World
-    /// Everything by its path.
+    /// Everything by its path, and the names in each directory.
     private var nodes: [String: Node] = ["": .directory]
+    private var entries: [String: Set<String>] = [:]
     /// Names as the disk holds them, by directory.
     private var durableNames: [String: [String: Node]] = [:]
     private var locks: [String: SimulatedProcess] = [:]
@@ -36,13 +37,18 @@ final class SimulatedDisk: @unchecked Sendable {
 
     func node(_ path: String) -> Node? { self.nodes[path] }
 
-    func set(_ node: Node?, at path: String) { self.nodes[path] = node }
-
-    func names(in directory: String) -> [String] {
-        let prefix = directory + "/"
-        return self.nodes.keys.filter { $0.hasPrefix(prefix) && !$0.dropFirst(prefix.count).contains("/") }
-            .map { String($0.dropFirst(prefix.count)) }.sorted()
+    func set(_ node: Node?, at path: String) {
+        self.nodes[path] = node
+        let directory = Self.parent(path)
+        let name = String(path.dropFirst(directory.count + 1))
+        if node == nil {
+            self.entries[directory]?.remove(name)
+        } else {
+            self.entries[directory, default: []].insert(name)
+        }
     }
+
+    func names(in directory: String) -> [String] { (self.entries[directory] ?? []).sorted() }
 
     func sync(_ file: File) {
         file.durable = file.bytes
@@ -69,7 +75,9 @@ final class SimulatedDisk: @unchecked Sendable {
     func losePower() {
         var kept: [String: Node] = ["": .directory]
         self.keepNames(under: "", in: &kept)
-        self.nodes = kept
+        self.nodes = ["": .directory]
+        self.entries = [:]
+        for path in kept.keys.sorted() where !path.isEmpty { self.set(kept[path], at: path) }
         for path in kept.keys.sorted() {
             guard case .file(let file) = kept[path] else { continue }
             self.loseUnsynced(of: file)

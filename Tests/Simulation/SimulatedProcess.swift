@@ -27,6 +27,8 @@ final class SimulatedProcess: TaskExecutor, @unchecked Sendable {
     /// One of its system calls is on the stack.
     private var isStalled = false
     private var queue: Deque<Item> = []
+    /// The world knows of those that are not idle.
+    private var isIdle = true
     private var sleepers: [UInt64: UnsafeContinuation<Void, Never>] = [:]
     private var count: UInt64 = 0
     private var onDeath: [() -> Void] = []
@@ -34,18 +36,30 @@ final class SimulatedProcess: TaskExecutor, @unchecked Sendable {
     init(_ name: String, in world: World) {
         self.name = name
         self.world = world
-        world.add(self)
     }
 
     // MARK: - Executor
 
     func enqueue(_ job: consuming ExecutorJob) {
-        self.queue.append(.job(UnownedJob(job)))
+        self.append(.job(UnownedJob(job)))
     }
 
     /// Does something on the process's turn, as an interrupt would.
     func post(_ body: @escaping () -> Void) {
-        self.queue.append(.call(body))
+        self.append(.call(body))
+    }
+
+    private func append(_ item: Item) {
+        self.queue.append(item)
+        guard self.isIdle else { return }
+        self.isIdle = false
+        self.world.isBusy(self)
+    }
+
+    /// Whether nothing is left to do.
+    func becomesIdle() -> Bool {
+        self.isIdle = self.queue.isEmpty
+        return self.isIdle
     }
 
     var isReady: Bool {
@@ -84,7 +98,7 @@ final class SimulatedProcess: TaskExecutor, @unchecked Sendable {
     func pause(_ milliseconds: Int64) {
         self.pausedUntil = max(self.pausedUntil, self.world.now + milliseconds)
         // Wakes the world when it goes on.
-        self.world.after(milliseconds) {}
+        self.world.after(milliseconds) { self.world.isDisturbed() }
     }
 
     /// The process stands still in the middle of a system call while the world goes on.
@@ -101,6 +115,7 @@ final class SimulatedProcess: TaskExecutor, @unchecked Sendable {
         thread.start()
         isOver.wait()
         self.isStalled = false
+        self.world.isDisturbed()
     }
 
     // MARK: - Clocks
@@ -137,7 +152,12 @@ final class SimulatedProcess: TaskExecutor, @unchecked Sendable {
     }
 
     /// When the simulated world begins, in Unix milliseconds.
-    static let epoch: Int64 = 1_800_000_000_000
+    private static let epoch: Int64 = 1_800_000_000_000
+
+    /// How long it is from `now` until a time of the API.
+    static func milliseconds(untilUnixSecond second: Int64, at now: Int64) -> Int64 {
+        second * 1_000 - Self.epoch - now
+    }
 }
 
 /// A process's threads: what blocks runs at once, a little later.

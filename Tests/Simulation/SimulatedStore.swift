@@ -5,6 +5,8 @@ import SchedulerStores
 struct SimulatedStore: MetadataStore {
     let store: MemoryMetadataStore
     let process: SimulatedProcess
+    /// Told each batch that was stored.
+    let onChange: @Sendable (BatchRecord) -> Void
     private var world: World { self.process.world }
 
     private func perform<Result: Sendable>(
@@ -48,6 +50,18 @@ struct SimulatedStore: MetadataStore {
     func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError) {
         try await self.perform(isChange: true) { () async throws(StoreError) in
             try await self.store.apply(changes, remembering: answer)
+            self.tell(changes)
+        }
+    }
+
+    private func tell(_ changes: [RecordChange]) {
+        for change in changes {
+            switch change {
+            case .insert(let record), .update(let record):
+                guard record.key.kind == .batch, let batch = try? record.decoded(BatchRecord.self).object else { break }
+                self.onChange(batch)
+            case .delete, .require, .requireLease: break
+            }
         }
     }
 

@@ -15,19 +15,24 @@ final class Workload: @unchecked Sendable {
         let number: Int
         let lines: Int
         let isValid: Bool
+        /// It asks for something that does not exist.
+        let isRefused: Bool
         var fileID: String?
+        /// Unix seconds.
+        var fileExpiresAt: Int64?
         var batchID: String?
-        var cancelAckedAt: Int64?
         var isInputDeleted = false
         /// The last answer, and the first one that was terminal.
         var last: Batch?
         var terminal: Batch?
+        var terminalAt: Int64 = .max
         var isChecked = false
 
-        init(number: Int, lines: Int, isValid: Bool) {
+        init(number: Int, lines: Int, isValid: Bool, isRefused: Bool) {
             self.number = number
             self.lines = lines
             self.isValid = isValid
+            self.isRefused = isRefused
         }
     }
 
@@ -42,50 +47,70 @@ final class Workload: @unchecked Sendable {
     init(cluster: Cluster) {
         self.cluster = cluster
         self.process = SimulatedProcess("client", in: cluster.world)
+        cluster.askClient = { [unowned self] event, batch in
+            guard let number = batch.metadata["order"].flatMap({ Int($0) }) else { return }
+            self.start { await self.ask(event, self.orders[number], batch.id) }
+        }
     }
 
     /// Whether every order has ended, for good.
     var isDone: Bool { self.running == 0 }
 
-    /// Places orders over some time.
-    func place(_ count: Int, meanLines: Int, over milliseconds: Int64) {
+    /// Places orders over the time of the scenario.
+    func place(_ count: Int, meanLines: Int) {
         for number in 0..<count {
             // Many small ones, few large ones.
             let scale = Int64(meanLines) * (self.world.chance(0.1) ? 5 : 1)
             let order = Order(
                 number: number,
                 lines: Int(self.world.random(1...max(2, scale))),
-                isValid: !self.world.chance(0.03)
+                isValid: !self.world.chance(0.03),
+                isRefused: self.world.chance(0.02)
             )
             self.orders.append(order)
             self.running += 1
-            self.world.after(self.world.random(0...milliseconds)) {
-                Task(executorPreference: self.process) {
-                    await self.fulfil(order)
-                    self.running -= 1
-                }
+            self.world.after(self.world.random(0...self.cluster.scenario.load)) {
+                self.start { await self.fulfil(order) }
+                self.running -= 1
             }
+        }
+    }
+
+    private func start(_ body: @escaping () async -> Void) {
+        self.running += 1
+        let box = UncheckedBox(body)
+        Task(executorPreference: self.process) {
+            await box.value()
+            self.running -= 1
         }
     }
 
     // MARK: - One order
 
     private func fulfil(_ order: Order) async {
-        let isShort = self.world.chance(0.15)
-        guard let file = await self.upload(order) else { return }
+        let isShort = self.world.chance(0.2)
+        guard let uploaded = await self.upload(order) else { return }
+        let file = uploaded.id
         order.fileID = file
+        order.fileExpiresAt = uploaded.expiresAt.map { Int64(clamping: $0) }
         let request = CreateBatchRequest(
             inputFileID: file,
-            endpoint: "/v1/chat/completions",
-            completionWindow: isShort ? "1m" : "24h",
+            endpoint: order.isRefused ? "/v1/nowhere" : "/v1/chat/completions",
+            completionWindow: isShort ? self.cluster.scenario.shortWindow : "24h",
             metadata: ["order": "\(order.number)"]
         )
+        let asked = self.world.now
         let created = await self.persistently(BatchesService.createBatch, request, key: "order-\(order.number)")
+        if order.isRefused {
+            order.isChecked = true
+            if case .success = created { self.cluster.violation("I-02 order \(order.number) was not refused") }
+            return
+        }
         guard case .success(let response) = created, let batch = response.batch else {
             return self.cluster.violation("order \(order.number): create was refused: \(created)")
         }
         order.batchID = batch.id
-        self.note(batch, order)
+        self.note(batch, order, asked: asked)
         async let wishes: Void = self.changeOfMind(order, batch.id)
         await self.watch(order, batch.id)
         await wishes
@@ -94,47 +119,70 @@ final class Workload: @unchecked Sendable {
 
     /// Some batches are cancelled, and some inputs deleted, at any moment.
     private func changeOfMind(_ order: Order, _ id: String) async {
-        if self.world.chance(0.1), let file = order.fileID {
-            await self.wait(self.world.random(0...20_000))
-            if let state = order.last?.status { self.world.coverage.hit(state: state.name, event: "input deleted") }
-            _ = await self.persistently(FilesService.deleteFile, DeleteFileRequest(fileID: file))
-            order.isInputDeleted = true
+        if self.world.chance(0.1) {
+            await self.rest(0...20_000)
+            await self.ask(.inputDeleted, order, id)
         }
-        guard self.world.chance(0.2) else { return }
-        await self.wait(self.world.chance(0.3) ? 0 : self.world.random(0...60_000))
-        if let state = order.last?.status { self.world.coverage.hit(state: state.name, event: "cancel") }
-        let reply = await self.persistently(BatchesService.cancelBatch, CancelBatchRequest(batchID: id))
-        if case .success(let response) = reply, let batch = response.batch {
-            order.cancelAckedAt = self.world.now
-            self.note(batch, order)
+        guard self.world.chance(0.25) else { return }
+        if !self.world.chance(0.3) { await self.rest(0...60_000) }
+        await self.ask(.cancel, order, id)
+    }
+
+    private func ask(_ event: Event, _ order: Order, _ id: String) async {
+        self.cluster.states.hit(event, id)
+        let asked = self.world.now
+        let hadEnded = self.cluster.states.status(of: id)?.isTerminal ?? false
+        switch event {
+        case .inputDeleted:
+            guard let file = order.fileID else { return }
+            order.isInputDeleted = true
+            _ = await self.persistently(FilesService.deleteFile, DeleteFileRequest(fileID: file))
+        case .cancel:
+            switch await self.persistently(BatchesService.cancelBatch, CancelBatchRequest(batchID: id)) {
+            case .success(let response):
+                if hadEnded { self.cluster.violation("I-05 \(id) was cancelled after its end") }
+                if let batch = response.batch { self.note(batch, order, asked: asked) }
+            case .failure(let error):
+                guard self.cluster.states.status(of: id)?.isTerminal ?? false else {
+                    return self.cluster.violation("\(id) could not be cancelled: \(error)")
+                }
+            }
+        case .crash, .powerLoss, .pause, .diskFull, .outage, .clockJump, .windowEnds: break
         }
     }
 
     private func watch(_ order: Order, _ id: String) async {
         while order.terminal == nil {
-            await self.wait(self.world.random(100...3_000))
-            if case .success(let response) = await self.call(BatchesService.getBatch, GetBatchRequest(batchID: id)),
-                let batch = response.batch
-            {
-                self.note(batch, order)
-            }
+            await self.rest(100...3_000)
+            await self.look(order, id)
         }
-        // Terminal is for ever, whoever is asked.
+        // Terminal is for ever, whoever is asked and whatever is asked for.
+        if self.world.chance(0.4) { await self.ask(.cancel, order, id) }
+        if self.world.chance(0.4) { await self.ask(.inputDeleted, order, id) }
         for _ in 0..<2 {
-            await self.wait(self.world.random(100...30_000))
-            if case .success(let response) = await self.call(BatchesService.getBatch, GetBatchRequest(batchID: id)),
-                let batch = response.batch
-            {
-                self.note(batch, order)
-            }
+            await self.rest(100...30_000)
+            await self.look(order, id)
         }
     }
 
-    private func note(_ batch: Batch, _ order: Order) {
-        History(cluster: self.cluster).check(batch, after: order.last, terminal: order.terminal)
+    private func look(_ order: Order, _ id: String) async {
+        let asked = self.world.now
+        if case .success(let response) = await self.call(BatchesService.getBatch, GetBatchRequest(batchID: id)),
+            let batch = response.batch
+        {
+            self.note(batch, order, asked: asked)
+        }
+    }
+
+    private func note(_ batch: Batch, _ order: Order, asked: Int64) {
+        // An answer may have overtaken this one on the way.
+        let terminal = asked > order.terminalAt ? order.terminal : nil
+        guard order.terminal == nil || terminal != nil else { return }
+        History(cluster: self.cluster).check(batch, after: order.last, terminal: terminal)
         if order.last.map({ !$0.status.isTerminal }) ?? true { order.last = batch }
         if batch.status.isTerminal, order.terminal == nil {
             order.terminal = batch
+            order.terminalAt = self.world.now
             self.world.coverage.ended(batch.status.name)
         }
     }
@@ -160,15 +208,15 @@ final class Workload: @unchecked Sendable {
     static func customID(_ order: Order, _ line: Int) -> String { "o\(order.number)-l\(line)" }
 
     /// Uploads with whatever repetitions it takes; nil when the run ended first.
-    private func upload(_ order: Order) async -> String? {
+    private func upload(_ order: Order) async -> File? {
         let content = Self.content(of: order)
         while true {
-            if let id = await self.uploadOnce(content) { return id }
+            if let file = await self.uploadOnce(content) { return file }
             await self.wait(self.world.random(100...2_000))
         }
     }
 
-    private func uploadOnce(_ content: [UInt8]) async -> String? {
+    private func uploadOnce(_ content: [UInt8]) async -> File? {
         // An upload stays with the scheduler that began it.
         let scheduler = self.cluster.schedulers[Int(self.world.random() & 1)]
         let begin = BeginUploadRequest(purpose: "batch")
@@ -193,7 +241,7 @@ final class Workload: @unchecked Sendable {
             purpose: "batch",
             bytes: UInt64(content.count)
         )
-        return await self.retried(FilesService.completeUpload, complete, at: scheduler)?.file?.id
+        return await self.retried(FilesService.completeUpload, complete, at: scheduler)?.file
     }
 
     private func retried<Request, Response>(
@@ -249,6 +297,11 @@ final class Workload: @unchecked Sendable {
             }
         }
         return box.value
+    }
+
+    /// Waits as long as a client of this scenario would.
+    private func rest(_ range: ClosedRange<Int64>) async {
+        await self.wait(self.world.random(range) * self.cluster.scenario.clientStretch)
     }
 
     func wait(_ milliseconds: Int64) async {

@@ -14,10 +14,12 @@ final class World: @unchecked Sendable {
     let coverage: Coverage
     /// While false nothing goes wrong any more.
     var hasFaults = true
+    /// When something went wrong last that may hold up a scheduler.
+    private var disturbedAt: Int64 = 0
     private var generator: SeededGenerator
     private var events = EventQueue()
-    private var processes: [SimulatedProcess] = []
-    private var retired: [SimulatedProcess] = []
+    /// Processes that have something to do, though they may be paused.
+    private var busy: [SimulatedProcess] = []
     /// Changes with everything that is done: two runs of one seed must agree.
     private(set) var fingerprint: UInt64 = 0
 
@@ -39,16 +41,18 @@ final class World: @unchecked Sendable {
     func fault(_ fault: Fault, _ probability: Double) -> Bool {
         guard self.hasFaults, self.chance(probability) else { return false }
         self.coverage.hit(fault)
+        self.isDisturbed()
         return true
     }
 
-    func add(_ process: SimulatedProcess) { self.processes.append(process) }
+    /// Something that holds up a scheduler begins, or ends.
+    func isDisturbed() { self.disturbedAt = self.now }
 
-    /// The process has ended. Its executor lives on, for tasks that unwind late.
-    func retire(_ process: SimulatedProcess) {
-        self.processes.removeAll { $0 === process }
-        self.retired.append(process)
-    }
+    /// Whether nothing was held up since then.
+    func wasQuiet(since time: Int64) -> Bool { self.disturbedAt < time }
+
+    /// The process has something to do.
+    func isBusy(_ process: SimulatedProcess) { self.busy.append(process) }
 
     /// Does something later.
     func after(_ milliseconds: Int64, _ body: @escaping () -> Void) {
@@ -70,11 +74,25 @@ final class World: @unchecked Sendable {
     }
 
     private func runOne() -> Bool {
-        let late = self.retired.filter(\.isReady)
-        let ready = late.isEmpty ? self.processes.filter(\.isReady) : late
-        guard !ready.isEmpty else { return false }
-        let index = ready.count == 1 ? 0 : Int(self.generator.next() % UInt64(ready.count))
-        ready[index].runOne()
+        // Tasks of dead processes unwind first.
+        var index = self.busy.firstIndex { $0.isDead && $0.isReady }
+        if index == nil {
+            let ready = self.busy.reduce(into: 0) { $0 += $1.isReady ? 1 : 0 }
+            guard ready > 0 else { return false }
+            var rest = ready == 1 ? 0 : Int(self.generator.next() % UInt64(ready))
+            index = self.busy.firstIndex { process in
+                guard process.isReady else { return false }
+                rest -= 1
+                return rest < 0
+            }
+        }
+        guard let index else { return false }
+        let process = self.busy[index]
+        process.runOne()
+        // It may have run the world, so it may be elsewhere now.
+        if process.becomesIdle(), let index = self.busy.firstIndex(where: { $0 === process }) {
+            self.busy.remove(at: index)
+        }
         return true
     }
 

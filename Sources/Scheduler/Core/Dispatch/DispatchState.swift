@@ -107,6 +107,14 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         self.delayed.removeAll { $0.due <= now }
     }
 
+    /// Whether a line waits that can be sent as soon as there is an engine.
+    public var hasLines: Bool { self.queues.contains { $0.turns.count > 0 } }
+
+    /// Whether lines wait until some time: for their next attempt, or for an engine that is full.
+    public func isDelayed(at now: Int64) -> Bool {
+        !self.delayed.isEmpty || self.hasLines && self.engines.contains { $0.busyUntil > now }
+    }
+
     /// Takes the next line that can be sent now.
     public mutating func next(at now: Int64) -> Assignment? {
         for index in self.queues.indices {

@@ -6,6 +6,8 @@ public struct LeaseTerms: Sendable, Equatable {
     public var renewal: Int64 = 3_000
     /// Nothing is sent and nothing new is begun so long after the last renewal.
     public var activity: Int64 = 7_000
+    /// What others did is looked for so often: batches to claim, cancellations, owners that are gone.
+    public var look: Int64 = 1_000
 
     /// The documented defaults.
     public init() {}
@@ -16,6 +18,7 @@ public struct LeaseTerms: Sendable, Equatable {
         self.duration = milliseconds
         self.renewal = milliseconds * 3 / 10
         self.activity = milliseconds * 7 / 10
+        self.look = milliseconds / 10
     }
 }
 
@@ -63,6 +66,11 @@ public struct LeaseHolder: Sendable {
     private var renewedAt: Int64? {
         if case .held(_, let renewedAt) = self.phase { return renewedAt }
         return nil
+    }
+
+    /// When `next` has something to do, unless something else happens before; nil: now.
+    public var dueAt: Int64? {
+        self.renewedAt.map { $0 + self.terms.renewal }
     }
 
     /// Says what to do at `now`.

@@ -15,7 +15,7 @@ final class Dispatcher: Service {
 
     /// Answers that wait for their commit may hold this many bytes; then nothing more is sent.
     static let maximumUncommittedBytes = 64 << 20
-    /// How often delayed lines and paused engines are looked at.
+    /// How often what holds lines up is looked at.
     private static let tick = Duration.milliseconds(50)
 
     private let state = Mutex(State())
@@ -28,6 +28,10 @@ final class Dispatcher: Service {
     private let unreachable: AsyncStream<Int>.Continuation
     /// Engines that could not be reached, for the monitor.
     let unreachableEngines: AsyncStream<Int>
+    /// Lines are held up until some time, of which no event tells.
+    private let delays: AsyncStream<Void>
+    private let delay: AsyncStream<Void>.Continuation
+    private let isTicking = Atomic<Bool>(false)
 
     init(retry: RetryPolicy, ownership: OwnershipKeeper, platform: Platform, logger: Logger) {
         self.retry = retry
@@ -35,16 +39,35 @@ final class Dispatcher: Service {
         self.platform = platform
         self.logger = logger
         (self.unreachableEngines, self.unreachable) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        (self.delays, self.delay) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Wakes delayed lines and paused engines.
+    /// Sends what was held up when its time has come; as long as nothing is, it sleeps.
     func run() async throws {
         await self.platform.untilShutdown {
-            while (try? await self.platform.time.sleep(Self.tick)) != nil {
-                self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
-                self.pump()
+            for await _ in self.delays {
+                self.isTicking.store(true, ordering: .sequentiallyConsistent)
+                while self.isHeldUp, (try? await self.platform.time.sleep(Self.tick)) != nil {
+                    self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
+                    self.pump()
+                }
+                self.isTicking.store(false, ordering: .sequentiallyConsistent)
+                self.watchDelays()
             }
         }
+    }
+
+    /// Whether lines wait for a time, or for the lease.
+    private var isHeldUp: Bool {
+        let now = self.platform.time.monotonicMilliseconds()
+        let (isDelayed, hasLines) = self.state.withLock { ($0.isDelayed(at: now), $0.hasLines) }
+        return isDelayed || hasLines && !self.ownership.mayAct
+    }
+
+    /// Lets `run` look at what is held up, if it does not already.
+    private func watchDelays() {
+        guard !self.isTicking.load(ordering: .sequentiallyConsistent), self.isHeldUp else { return }
+        self.delay.yield()
     }
 }
 
@@ -107,6 +130,7 @@ extension Dispatcher {
 
     /// Sends as long as there is a line and a place for it.
     private func pump() {
+        defer { self.watchDelays() }
         // The lease is looked at before each line: a scheduler that was paused must not send (I-08).
         while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes, self.ownership.mayAct {
             let now = self.platform.time.monotonicMilliseconds()

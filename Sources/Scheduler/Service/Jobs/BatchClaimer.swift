@@ -11,20 +11,35 @@ struct BatchClaimer: Sendable {
     let environment: JobEnvironment
     let logger: Logger
 
-    /// Claims up to `limit` batches for the lease `owner`.
-    func claim(for owner: String, besides active: Set<String>, atMost limit: Int) async throws -> [ActiveBatch] {
+    /// How many batches may be claimed.
+    struct Room {
+        /// Batches that want to run.
+        var forRunning: Int
+        /// Batches that only have to end, because they were cancelled or their window is over: they are not held up by
+        /// those that run (I-09, I-10).
+        var forEnding: Int
+        /// Without room to run, all that waits is looked through only for the sake of windows that are over.
+        var looksForExpired: Bool
+    }
+
+    /// Claims batches for the lease `owner` as far as there is room.
+    func claim(for owner: String, besides active: Set<String>, _ room: Room) async throws -> [ActiveBatch] {
+        var room = room
         var plan = ClaimPlan(ownership: try await self.environment.store.ownership(), owner: owner)
         var claimed: [ActiveBatch] = []
         for label in [BatchRecord.cancellingLabel, BatchRecord.activeLabel] {
             var after: String?
-            while claimed.count < limit {
+            while room.forEnding > 0,
+                label == BatchRecord.cancellingLabel || room.forRunning > 0 || room.looksForExpired
+            {
                 let page = try await self.environment.store.list(
                     RecordQuery(kind: .batch, label: label, after: after, ascending: true, limit: Self.pageBatches)
                 )
-                for record in page where claimed.count < limit && !active.contains(record.key.id) {
-                    guard let keys = await self.keys(for: record, &plan) else { continue }
-                    guard try await self.environment.store.claim(keys, for: owner) else { continue }
-                    claimed.append(ActiveBatch(id: record.key.id, owner: owner, claims: keys))
+                for record in page where !active.contains(record.key.id) {
+                    guard let wish = await self.wish(for: record, &plan, room) else { continue }
+                    guard try await self.environment.store.claim(wish.keys, for: owner) else { continue }
+                    claimed.append(ActiveBatch(id: record.key.id, owner: owner, claims: wish.keys))
+                    if wish.isEnding { room.forEnding -= 1 } else { room.forRunning -= 1 }
                 }
                 guard let last = page.last, page.count == Self.pageBatches else { break }
                 after = last.key.id
@@ -33,14 +48,24 @@ struct BatchClaimer: Sendable {
         return claimed
     }
 
-    private func keys(for record: StoredRecord, _ plan: inout ClaimPlan) async -> [String]? {
+    /// What has to be claimed for a batch; nil: not now, or not by this scheduler.
+    private func wish(
+        for record: StoredRecord,
+        _ plan: inout ClaimPlan,
+        _ room: Room
+    ) async -> (keys: [String], isEnding: Bool)? {
         do throws(StoreError) {
             let batch = try record.decoded(BatchRecord.self).object
-            let needsEngines = batch.status == .validating || batch.status == .inProgress
+            let now = self.environment.platform.time.unixSeconds
+            let isEnding = batch.status == .cancelling || batch.times.expiresAt <= now
+            guard isEnding ? room.forEnding > 0 : room.forRunning > 0 else { return nil }
+            let needsEngines = !isEnding && batch.status != .finalizing
             let models = needsEngines ? batch.models : []
-            let age = self.environment.platform.time.unixSeconds - batch.times.createdAt
-            let isServed = self.environment.dispatcher.absentModels(models).isEmpty || age >= Self.unservedSeconds
-            return plan.keys(forBatch: batch.id, models: models, isServed: isServed)
+            let isServed =
+                self.environment.dispatcher.absentModels(models).isEmpty
+                || now - batch.times.createdAt >= Self.unservedSeconds
+            let keys = plan.keys(forBatch: batch.id, models: models, isServed: isServed)
+            return keys.map { ($0, isEnding) }
         } catch {
             await self.quarantine(record.key.id, because: "\(error)")
             return nil

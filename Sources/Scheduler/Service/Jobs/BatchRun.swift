@@ -42,6 +42,10 @@ struct BatchRun: Sendable {
             let nothing = AssembledOutput(counts: RequestCounts(), usage: TokenUsage())
             batch = try await self.records.apply(to: self.id) { $0.assembled(nothing, at: self.now) }.record
         }
+        // No line is sent after the end of the window.
+        if batch.status == .inProgress, batch.times.expiresAt <= self.now {
+            batch = try await self.records.apply(to: self.id) { $0.windowEnded(at: self.now) }.record
+        }
         if !batch.status.isTerminal {
             batch = try await self.runLines(batch)
         }

@@ -6,8 +6,10 @@ import Synchronization
 
 /// Runs batches, many at a time: claims what nobody runs, oldest first, as long as there is room.
 final class JobRunner: Service {
-    /// How often stored batches are looked through for one to claim, or one that was cancelled elsewhere.
-    private static let lookInterval = Duration.seconds(1)
+    /// Batches that only have to end may run beside the others.
+    private static let roomForEnding = 32
+    /// Every so many looks the batches that wait are looked through for windows that are over.
+    private static let looksPerExpiryLook = 10
     /// First and longest pause before a batch is tried again after a failure of the store.
     private static let firstPause = Duration.milliseconds(500)
     private static let longestPause = Duration.seconds(30)
@@ -15,6 +17,7 @@ final class JobRunner: Service {
     private struct State {
         var active: [String: ActiveBatch] = [:]
         var nextNumber = 0
+        var looks = 0
         var isStopping = false
     }
 
@@ -70,10 +73,11 @@ final class JobRunner: Service {
         await self.environment.ownership.end()
     }
 
+    /// Looks through the stored batches for one to claim, or one that was cancelled elsewhere.
     private func lookNowAndThen() async {
         while !Task.isCancelled {
             self.look.yield()
-            try? await self.environment.platform.time.sleep(Self.lookInterval)
+            try? await self.environment.platform.time.sleep(self.environment.ownership.lookInterval)
         }
     }
 }
@@ -124,20 +128,29 @@ extension JobRunner {
     private func claim() async -> [ActiveBatch] {
         var claimed: [ActiveBatch] = []
         guard let owner = self.environment.ownership.owner, self.environment.ownership.mayAct else { return [] }
-        let active = self.state.withLock { $0.isStopping ? nil : Set($0.active.keys) }
-        guard let active, active.count < self.maximumRunning else { return [] }
+        guard let (active, room) = self.room() else { return [] }
         do {
-            for batch in try await self.claimer.claim(
-                for: owner,
-                besides: active,
-                atMost: self.maximumRunning - active.count
-            ) {
+            for batch in try await self.claimer.claim(for: owner, besides: active, room) {
                 if self.begin(batch) { claimed.append(batch) }
             }
         } catch {
             self.logger.warning("no batch can be claimed", metadata: ["error": "\(error)"])
         }
         return claimed
+    }
+
+    /// What runs and what may be claimed beside it; nil: the scheduler stops.
+    private func room() -> (active: Set<String>, room: BatchClaimer.Room)? {
+        self.state.withLock { state in
+            guard !state.isStopping else { return nil }
+            state.looks += 1
+            let room = BatchClaimer.Room(
+                forRunning: max(self.maximumRunning - state.active.count, 0),
+                forEnding: max(self.maximumRunning + Self.roomForEnding - state.active.count, 0),
+                looksForExpired: state.looks % Self.looksPerExpiryLook == 0
+            )
+            return (Set(state.active.keys), room)
+        }
     }
 
     /// Takes note of a claimed batch; false when it must not start any more.

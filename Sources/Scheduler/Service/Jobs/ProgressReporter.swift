@@ -5,15 +5,16 @@ import ServiceLifecycle
 
 /// Stores how far running batches are, so that every scheduler tells the same and counts never go down (I-06).
 struct ProgressReporter: Service {
-    private static let interval = Duration.milliseconds(500)
-
     let runner: JobRunner
     let environment: JobEnvironment
     let logger: Logger
 
+    /// Twice as often as others look.
+    private var interval: Duration { self.environment.ownership.lookInterval / 2 }
+
     func run() async throws {
         await self.environment.platform.untilShutdown {
-            while (try? await self.environment.platform.time.sleep(Self.interval)) != nil {
+            while (try? await self.environment.platform.time.sleep(self.interval)) != nil {
                 await self.report()
             }
         }

@@ -7,8 +7,8 @@ import Synchronization
 /// Holds this scheduler's lease: begins it, renews it, and when it is lost stops everything that ran under it before it
 /// begins another one.
 final class OwnershipKeeper: Service {
-    /// How often the lease is looked at.
-    private static let tick = Duration.milliseconds(250)
+    /// Longest pause before a store that failed is asked again, in milliseconds.
+    private static let longestRetryPause: Int64 = 250
 
     private struct State {
         var holder: LeaseHolder
@@ -63,14 +63,25 @@ final class OwnershipKeeper: Service {
         self.platform.time.bootMilliseconds() < self.heldUntil.load(ordering: .sequentiallyConsistent)
     }
 
+    /// How often schedulers look for what others did.
+    var lookInterval: Duration { .milliseconds(self.terms.look) }
+
     /// Keeps the lease until shutdown.
     func run() async throws {
         await self.platform.untilShutdown {
             while !Task.isCancelled {
                 await self.step()
-                try? await self.platform.time.sleep(Self.tick)
+                await self.endLeasesOfTheDead()
+                try? await self.platform.time.sleep(.milliseconds(self.pause))
             }
         }
+    }
+
+    /// Milliseconds until the lease or the others are to be looked at again.
+    private var pause: Int64 {
+        let retry = min(Self.longestRetryPause, self.terms.look / 4)
+        guard let due = self.state.withLock({ $0.holder.dueAt }) else { return retry }
+        return min(max(due - self.platform.time.bootMilliseconds(), retry), self.terms.look)
     }
 
     /// Ends the lease, so that others need not wait for its end. Nothing may run under it any more.
@@ -92,7 +103,6 @@ final class OwnershipKeeper: Service {
             await self.onLost.withLock { $0 }()
             self.change { $0.stopped() }
         }
-        await self.endLeasesOfTheDead()
     }
 
     private func begin(askedAt time: Int64) async {

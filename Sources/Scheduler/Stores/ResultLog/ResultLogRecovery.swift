@@ -85,6 +85,8 @@ public struct ResultLogRecovery: Sendable {
             }
             index[line] = LocationIndex.Location(segment: segment, offset: offset, length: record.encodedBytes)
         }
+        // An owner that was killed may have written this without syncing it; whoever counts it promises that it stays.
+        if accepted == nil { try file.syncData() }
         self.damage += scan.damage
         if let accepted, scan.goodEnd < accepted {
             self.damage.append(Damage(path: path, bytes: scan.goodEnd..<accepted))
