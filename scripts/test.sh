@@ -19,6 +19,8 @@ SEEDS=22 FIRST=1 scripts/simulate.sh --coverage
 step "simulation: new seeds"
 SEEDS=3 FIRST=$(date +%s) scripts/simulate.sh
 SCENARIO=long LINES=100 SEEDS=2 FIRST=$(date +%s) scripts/simulate.sh
+step "release programs"
+scripts/check_release.sh
 step "end to end"
 swift build
 scripts/end_to_end.sh "$(swift build --show-bin-path)"
