@@ -1,3 +1,4 @@
+import CurlHTTP
 import SchedulerCore
 import SchedulerEngines
 public import Settings
@@ -26,6 +27,14 @@ public enum SchedulerSettings {
         default: 256,
         in: 1...16_384
     )
+    static let engineConnectTimeout = Self.engineTimeout("connect", "for a connection", default: "5s")
+    static let engineFirstByteTimeout = Self.engineTimeout(
+        "first-byte",
+        "for the first byte of an answer",
+        default: "10m"
+    )
+    static let engineIdleTimeout = Self.engineTimeout("idle", "between two bytes of an answer", default: "2m")
+    static let engineTotalTimeout = Self.engineTimeout("total", "for a whole request", default: "1h")
     static let lease = SettingKey<Duration>.duration(
         "lease",
         "how long a scheduler that does not answer keeps its batches; renewed at 30 % of it, sends stop at 70 %",
@@ -39,6 +48,15 @@ public enum SchedulerSettings {
         in: .seconds(1)...(.seconds(86_400))
     )
 
+    private static func engineTimeout(_ name: String, _ what: String, default: String) -> SettingKey<Duration> {
+        .duration(
+            "engine-\(name)-timeout",
+            "how long an engine may take \(what)",
+            default: `default`,
+            in: .seconds(1)...(.seconds(86_400))
+        )
+    }
+
     /// All of them.
     public static let schema = SettingsSchema(
         program: "backfill-scheduler",
@@ -46,7 +64,9 @@ public enum SchedulerSettings {
         version: SchedulerApplication.version,
         settings: [
             SchedulerSettings.listen.erased, SchedulerSettings.data.erased, SchedulerSettings.engine.erased,
-            SchedulerSettings.engineConcurrency.erased, SchedulerSettings.lease.erased,
+            SchedulerSettings.engineConcurrency.erased, SchedulerSettings.engineConnectTimeout.erased,
+            SchedulerSettings.engineFirstByteTimeout.erased, SchedulerSettings.engineIdleTimeout.erased,
+            SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
             SchedulerSettings.sweepInterval.erased, ProgramStart.logLevel.erased,
         ]
     )
@@ -59,6 +79,12 @@ extension SchedulerConfiguration {
         self.listen = try values.required(SchedulerSettings.listen)
         self.engines = values[SchedulerSettings.engine] ?? []
         self.engineConcurrency = try values.required(SchedulerSettings.engineConcurrency)
+        self.engineLimits.transfer = TransferLimits(
+            connect: try values.required(SchedulerSettings.engineConnectTimeout),
+            firstByte: try values.required(SchedulerSettings.engineFirstByteTimeout),
+            betweenBytes: try values.required(SchedulerSettings.engineIdleTimeout),
+            total: try values.required(SchedulerSettings.engineTotalTimeout)
+        )
         self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
         self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
         guard self.listen.isLoopback else {
