@@ -1,4 +1,5 @@
 import SchedulerCore
+import SchedulerService
 
 /// What can go wrong (anchors.md I3).
 enum Fault: String, CaseIterable {
@@ -41,6 +42,7 @@ final class Coverage: @unchecked Sendable {
     private static let columnWidth = 12
 
     private var faults: [Fault: Int] = [:]
+    private var rareCases: [RareCase: Int] = [:]
     private var cells: [BatchStatus: [Event: Int]] = [:]
     private var endings: [String: Int] = [:]
     var crashes = 0
@@ -50,6 +52,10 @@ final class Coverage: @unchecked Sendable {
 
     func hit(_ fault: Fault) {
         self.faults[fault, default: 0] += 1
+    }
+
+    func hit(_ rareCase: RareCase) {
+        self.rareCases[rareCase, default: 0] += 1
     }
 
     /// Something happened while a batch was in a state.
@@ -75,6 +81,7 @@ final class Coverage: @unchecked Sendable {
             lines.append("\(Self.right("\(count)", 9))  \(name)")
         }
         for fault in Fault.allCases { add(fault.rawValue, self.faults[fault] ?? 0) }
+        for rareCase in RareCase.allCases { add(rareCase.rawValue, self.rareCases[rareCase] ?? 0) }
         for status in BatchStatus.allCases where status.isTerminal {
             add("batches \(status.rawValue)", self.endings[status.rawValue] ?? 0)
         }

@@ -47,6 +47,7 @@ final class SimulatedScheduler: @unchecked Sendable {
             commitThreads: SimulatedThreads(process: process),
             time: process.time,
             random: { world.random() },
+            occurs: { world.occurs($0) },
             endsGracefully: false
         )
         let parts = SchedulerNode.Parts(

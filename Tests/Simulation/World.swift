@@ -1,4 +1,5 @@
 import DequeModule
+import SchedulerService
 import TestSupport
 
 /// Time, chance and the order of everything that happens in one simulated run.
@@ -16,6 +17,7 @@ final class World: @unchecked Sendable {
     var hasFaults = true
     /// When something went wrong last that may hold up a scheduler.
     private var disturbedAt: Int64 = 0
+    private var rareCases: Set<RareCase> = []
     private var generator: SeededGenerator
     private var events = EventQueue()
     /// Processes that have something to do, though they may be paused.
@@ -26,6 +28,7 @@ final class World: @unchecked Sendable {
     init(seed: UInt64, coverage: Coverage) {
         self.generator = SeededGenerator(seed: seed)
         self.coverage = coverage
+        for rareCase in RareCase.allCases where self.chance(0.4) { self.rareCases.insert(rareCase) }
     }
 
     func random() -> UInt64 { self.generator.next() }
@@ -41,6 +44,14 @@ final class World: @unchecked Sendable {
     func fault(_ fault: Fault, _ probability: Double) -> Bool {
         guard self.hasFaults, self.chance(probability) else { return false }
         self.coverage.hit(fault)
+        self.isDisturbed()
+        return true
+    }
+
+    /// Whether a rare case occurs now: each does in a part of all runs, and there often.
+    func occurs(_ rareCase: RareCase) -> Bool {
+        guard self.hasFaults, self.rareCases.contains(rareCase), self.chance(0.1) else { return false }
+        self.coverage.hit(rareCase)
         self.isDisturbed()
         return true
     }

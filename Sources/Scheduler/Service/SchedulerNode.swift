@@ -107,7 +107,7 @@ package struct SchedulerNode: Sendable {
             uploads: uploads,
             ownership: ownership,
             sweeper: sweeper,
-            time: platform.time
+            platform: platform
         ).register(in: &router)
         BatchesHandlers(store: parts.store, runner: runner, platform: platform, logger: logger)
             .register(in: &router)

@@ -18,7 +18,7 @@ struct FilesHandlers: Sendable {
     let uploads: UploadRegistry
     let ownership: OwnershipKeeper
     let sweeper: Sweeper
-    let time: SystemTime
+    let platform: Platform
 
     func register(in router: inout RPCRouter) {
         router.register(FilesService.beginUpload) { request, context in
@@ -53,7 +53,7 @@ struct FilesHandlers: Sendable {
     private func file(_ id: String, _ tenant: String) async throws -> FileRecord {
         guard ObjectID.isWellFormed(id, .file),
             let file = try await self.store.get(FileRecord.self, id)?.object,
-            file.tenant == tenant, !file.isExpired(at: self.time.unixSeconds)
+            file.tenant == tenant, !file.isExpired(at: self.platform.time.unixSeconds)
         else { throw RPCErrors.noSuchFile(id, param: "id") }
         return file
     }
@@ -80,7 +80,7 @@ extension FilesHandlers {
             request.data,
             at: request.offset,
             crc: request.crc32c,
-            now: self.time.unixSeconds
+            now: self.platform.time.unixSeconds
         )
         return WriteChunkResponse(stagedBytes: staged)
     }
@@ -100,7 +100,7 @@ extension FilesHandlers {
         }
         // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
         guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
-        let now = self.time.unixSeconds
+        let now = self.platform.time.unixSeconds
         let record = try await upload.complete(bytes: request.bytes, purpose: purpose, now: now) { findings in
             let record = FileRecord(
                 id: upload.fileID,
@@ -112,6 +112,7 @@ extension FilesHandlers {
                 purpose: purpose,
                 input: findings
             )
+            await self.platform.wait(if: .waitBeforeFileRecord)
             try await self.store.apply([.requireLease(owner: owner), .insert(try StoredRecord(record))])
             return record
         }
@@ -152,7 +153,7 @@ extension FilesHandlers {
         var files: [FileRecord] = []
         var after = request.after.isEmpty ? nil : request.after
         var hasMore = true
-        let now = self.time.unixSeconds
+        let now = self.platform.time.unixSeconds
         // Expired files are not there, so a page may take several reads.
         while wanted > 0, hasMore {
             let page = try await self.store.list(

@@ -64,7 +64,9 @@ final class Sweeper: Service {
     private func removeDeleted() async {
         for await keys in self.deleted {
             do {
-                try await self.bytes.remove(try await self.unreferenced(keys))
+                let unreferenced = try await self.unreferenced(keys)
+                await self.platform.wait(if: .waitBeforeRemoval)
+                try await self.bytes.remove(unreferenced)
             } catch {
                 self.logger.warning("bytes stay until the next sweep", metadata: ["error": "\(error)"])
             }
@@ -107,10 +109,11 @@ extension Sweeper {
     private static let pageRecords = 200
 
     private func deleteExpiredFiles(_ now: Int64) async throws {
+        let pageRecords = self.platform.pageSize(Self.pageRecords, unless: .smallPagesOfSweeps)
         var after: String?
         repeat {
             let page = try await self.store.list(
-                RecordQuery(kind: .file, after: after, ascending: true, limit: Self.pageRecords)
+                RecordQuery(kind: .file, after: after, ascending: true, limit: pageRecords)
             )
             for stored in page {
                 guard let file = try? stored.decoded(FileRecord.self).object, file.isExpired(at: now) else { continue }
@@ -121,7 +124,7 @@ extension Sweeper {
                 }
                 self.fileWasDeleted(file)
             }
-            after = page.count == Self.pageRecords ? page.last?.key.id : nil
+            after = page.count == pageRecords ? page.last?.key.id : nil
         } while after != nil
     }
 
@@ -134,6 +137,7 @@ extension Sweeper {
             let keys = try await self.platform.threads.run { try blobs.keys(in: shard) }
             let unreferenced = try await self.unreferenced(keys.sorted())
             let old = unreferenced.filter(before.contains)
+            await self.platform.wait(if: .waitBeforeRemoval)
             try await self.bytes.remove(old)
             if !old.isEmpty { self.logger.notice("removed unreferenced bytes", metadata: ["files": "\(old.count)"]) }
             now.formUnion(unreferenced)
@@ -163,18 +167,19 @@ extension Sweeper {
     /// Inputs that batches read and outputs that they write.
     /// - Throws: `StoreError.unreadable` when one cannot be read: nothing is removed then, for nobody knows what it needs.
     private func filesOfBatches() async throws -> Set<String> {
+        let pageRecords = self.platform.pageSize(Self.pageRecords, unless: .smallPagesOfSweeps)
         var used: Set<String> = []
         for label in [BatchRecord.activeLabel, BatchRecord.cancellingLabel, BatchRecord.quarantinedLabel] {
             var after: String?
             repeat {
                 let page = try await self.store.list(
-                    RecordQuery(kind: .batch, label: label, after: after, ascending: true, limit: Self.pageRecords)
+                    RecordQuery(kind: .batch, label: label, after: after, ascending: true, limit: pageRecords)
                 )
                 for stored in page {
                     let batch = try stored.decoded(BatchRecord.self).object
                     used.formUnion([batch.inputFileID, batch.outputFileID, batch.errorFileID])
                 }
-                after = page.count == Self.pageRecords ? page.last?.key.id : nil
+                after = page.count == pageRecords ? page.last?.key.id : nil
             } while after != nil
         }
         return used

@@ -27,13 +27,14 @@ struct BatchClaimer: Sendable {
         var room = room
         var plan = ClaimPlan(ownership: try await self.environment.store.ownership(), owner: owner)
         var claimed: [ActiveBatch] = []
+        let pageBatches = self.environment.platform.pageSize(Self.pageBatches, unless: .smallPagesOfBatches)
         for label in [BatchRecord.cancellingLabel, BatchRecord.activeLabel] {
             var after: String?
             while room.forEnding > 0,
                 label == BatchRecord.cancellingLabel || room.forRunning > 0 || room.looksForExpired
             {
                 let page = try await self.environment.store.list(
-                    RecordQuery(kind: .batch, label: label, after: after, ascending: true, limit: Self.pageBatches)
+                    RecordQuery(kind: .batch, label: label, after: after, ascending: true, limit: pageBatches)
                 )
                 for record in page where !active.contains(record.key.id) {
                     guard let wish = await self.wish(for: record, &plan, room) else { continue }
@@ -41,7 +42,7 @@ struct BatchClaimer: Sendable {
                     claimed.append(ActiveBatch(id: record.key.id, owner: owner, claims: wish.keys))
                     if wish.isEnding { room.forEnding -= 1 } else { room.forRunning -= 1 }
                 }
-                guard let last = page.last, page.count == Self.pageBatches else { break }
+                guard let last = page.last, page.count == pageBatches else { break }
                 after = last.key.id
             }
         }

@@ -120,6 +120,7 @@ struct BatchRun: Sendable {
             }.record
         }
         let assembling = batch
+        await self.environment.platform.wait(if: .waitBeforeOutput)
         let assembled = try await self.threads.run {
             try OutputAssembler(
                 batch: assembling,
@@ -130,6 +131,7 @@ struct BatchRun: Sendable {
             ).run()
         }
         let files = try self.outputFiles(of: batch, assembled)
+        await self.environment.platform.wait(if: .waitBeforeEnd)
         batch = try await records.apply(to: self.id, alongside: files) {
             $0.assembled(assembled.result, at: self.now)
         }.record
@@ -182,6 +184,7 @@ struct BatchRun: Sendable {
                 try self.openInput(claimed.inputFileID, lines: lines)
             )
         }
+        await self.environment.platform.wait(if: .waitAfterClaim)
         let dispatcher = self.environment.dispatcher
         let committer = JobCommitter(
             log: log,

@@ -86,6 +86,7 @@ final class JobCommitter: Sendable {
             if self.pending.withLock({ $0.count }) < Self.groupSize {
                 try? await self.platform.time.sleep(Self.linger)
             }
+            await self.platform.wait(if: .waitBeforeCommit)
             guard await self.commitGroup() else { return }
         }
         _ = await self.commitGroup()

@@ -175,6 +175,7 @@ extension JobRunner {
 
     /// The batch has ended or is left; its claims go unless another batch needs them.
     private func release(_ batch: ActiveBatch) async {
+        await self.environment.platform.wait(if: .waitBeforeRelease)
         let keys = self.state.withLock { state in
             state.active[batch.id] = nil
             let used = Set(state.active.values.flatMap(\.claims))

@@ -15,6 +15,8 @@ package struct Platform: Sendable {
     package let time: SystemTime
     /// Random bits; for spreading and for names, not for secrets.
     package let random: @Sendable () -> UInt64
+    /// Whether a rare case occurs now.
+    let occurs: @Sendable (RareCase) -> Bool
 
     /// Whether `untilShutdown` looks for a graceful shutdown; simulated processes only ever die.
     private let endsGracefully: Bool
@@ -26,6 +28,7 @@ package struct Platform: Sendable {
         commitThreads: any BlockingThreads,
         time: SystemTime,
         random: @escaping @Sendable () -> UInt64,
+        occurs: @escaping @Sendable (RareCase) -> Bool = { _ in false },
         endsGracefully: Bool = true
     ) {
         self.files = files
@@ -33,6 +36,7 @@ package struct Platform: Sendable {
         self.commitThreads = commitThreads
         self.time = time
         self.random = random
+        self.occurs = occurs
         self.endsGracefully = endsGracefully
     }
 
