@@ -184,7 +184,7 @@ let package = Package(
             "SchedulerServiceTests",
             [
                 "SchedulerService", "SchedulerCore", "SchedulerStores", "GatewayServer", "EngineSimulator", "Settings",
-                "Checksum", .nioCore, .nioPosix,
+                "Checksum", "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
             ]
         ),
     ]

@@ -237,6 +237,96 @@ struct SQLiteMetadataStoreTests {
         }
     }
 
+    @Test("T-05 T-06 errors of SQLite are told apart: no room, lost writes, damage, and what may pass")
+    func errorsAreToldApart() async throws {
+        let reported = Mutex<[StoreError]>([])
+        let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease) { error in
+            reported.withLock { $0.append(error) }
+        }
+        func failure(_ code: ResultCode) -> StoreError { store.failure(DatabaseError(resultCode: code)) }
+        for code: ResultCode in [.SQLITE_IOERR_FSYNC, .SQLITE_IOERR_DIR_FSYNC] { #expect(failure(code).isFatal) }
+        for code: ResultCode in [.SQLITE_CORRUPT, .SQLITE_CORRUPT_INDEX, .SQLITE_NOTADB] {
+            guard case .damaged = failure(code) else {
+                Issue.record("\(code)")
+                continue
+            }
+        }
+        #expect(reported.withLock { $0.count } == 5)
+        for code: ResultCode in [.SQLITE_FULL, .SQLITE_IOERR_SHMSIZE] {
+            #expect(failure(code) == .full("SQLite: no space left"))
+        }
+        for code: ResultCode in [.SQLITE_IOERR_READ, .SQLITE_IOERR_WRITE, .SQLITE_BUSY, .SQLITE_READONLY] {
+            guard case .unavailable = failure(code) else {
+                Issue.record("\(code)")
+                continue
+            }
+        }
+        #expect(failure(.SQLITE_CONSTRAINT_PRIMARYKEY) == .conflict)
+        #expect(reported.withLock { $0.count } == 5)
+    }
+
+    @Test("T-05 a database without room says so, keeps what it has, and goes on when there is room")
+    func noRoom() async throws {
+        let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        func insert(_ id: String) async throws {
+            let key = RecordKey(.batch, id)
+            let payload = [UInt8](repeating: 1, count: 40_000)
+            try await store.apply([
+                .insert(StoredRecord(key: key, tenant: "t", label: "l", version: 0, payload: payload))
+            ])
+        }
+        try await insert("a")
+        try await store.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 1") }
+        await #expect(throws: StoreError.full("SQLite: no space left")) { try await insert("b") }
+        #expect(try await store.get(RecordKey(.batch, "a")) != nil)
+        #expect(try await store.get(RecordKey(.batch, "b")) == nil)
+        try await store.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 100000") }
+        try await insert("b")
+    }
+
+    @Test("T-04 a database that is damaged is named as such, when it is opened and when it is read")
+    func damage() async throws {
+        do {
+            let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+            for index in 0..<200 {
+                let key = RecordKey(.batch, "batch-\(index)")
+                let payload = [UInt8](repeating: 1, count: 1_000)
+                try await store.apply([
+                    .insert(StoredRecord(key: key, tenant: "t", label: "l", version: 0, payload: payload))
+                ])
+            }
+            _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try store.pool.close()
+        }
+        try self.overwrite(from: 3 * 4_096)
+        let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        let error = await #expect(throws: StoreError.self) {
+            _ = try await store.list(RecordQuery(kind: .batch, limit: 1_000))
+        }
+        guard case .damaged = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        try store.pool.close()
+        // The log holds a copy of the first page.
+        for suffix in ["-wal", "-shm"] { try LocalFileSystem().remove(self.path + suffix) }
+        try self.overwrite(from: 0)
+        let (path, lease) = (self.path, self.clock.lease)
+        let second = await #expect(throws: StoreError.self) {
+            _ = try await SQLiteMetadataStore(path: path, clock: lease)
+        }
+        guard case .damaged = second else {
+            Issue.record("\(String(describing: second))")
+            return
+        }
+    }
+
+    private func overwrite(from offset: Int64) throws {
+        let file = try LocalFileSystem().open(self.path, .readWrite)
+        let size = try file.size()
+        try file.write([UInt8](repeating: 0xA5, count: Int(size - offset)), at: offset)
+    }
+
     @Test func everythingIsThereAfterReopening() async throws {
         let file = FileRecord(
             id: "file-1",

@@ -49,6 +49,12 @@ public enum ProgramStart {
         }
     }
 
+    /// Logs why the program cannot go on, and exits with a failure, so that whoever started it starts it again.
+    public static func end(after error: any Error, logger: Logger) -> Never {
+        logger.critical("the program ends", metadata: ["error": "\(error)"])
+        exit(EXIT_FAILURE)
+    }
+
     /// A logger that writes to standard error.
     public static func logger(_ program: String, _ settings: SettingsValues) -> Logger {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }

@@ -20,4 +20,8 @@ let group = ServiceGroup(
     gracefulShutdownSignals: [.sigterm, .sigint],
     logger: logger
 )
-try await group.run()
+do {
+    try await group.run()
+} catch {
+    ProgramStart.end(after: error, logger: logger)
+}

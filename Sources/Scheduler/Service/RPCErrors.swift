@@ -72,14 +72,32 @@ enum RPCErrors {
             self.make(.unavailable, "The store has no space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
         case .unavailable:
             self.make(.unavailable, "The store does not answer.", reason: "store_down", retryAfterMilliseconds: 1_000)
+        case .damaged:
+            self.make(
+                .unavailable,
+                "The store is damaged.",
+                reason: "store_damaged",
+                retryAfterMilliseconds: 10_000
+            )
+        case .broken: self.storeFailed
         }
     }
 
     static func file(_ error: FileError) -> RPCError {
-        error.isOutOfSpace
-            ? self.make(.unavailable, "No space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
-            : self.make(.internal, "The data directory is broken.", reason: "io_error")
+        if error.isOutOfSpace {
+            return self.make(.unavailable, "No space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
+        }
+        return error.isFatal
+            ? self.storeFailed : self.make(.internal, "The data directory is broken.", reason: "io_error")
     }
+
+    /// The scheduler ends and is started again.
+    private static let storeFailed = Self.make(
+        .unavailable,
+        "The store has failed: try again.",
+        reason: "store_failed",
+        retryAfterMilliseconds: 1_000
+    )
 
     /// Ids come from outside: never a long echo.
     private static func shown(_ id: String) -> String {

@@ -79,12 +79,17 @@ public struct SchedulerApplication: Service {
         let engines = addresses.map {
             EngineClient(address: $0, http: http, limits: self.configuration.engineLimits)
         }
+        let failures = StoreFailures(logger: self.logger)
+        let store = try await SQLiteMetadataStore(path: directory + "/backfill.sqlite", clock: clock) {
+            failures.report($0)
+        }
         let node = try await SchedulerNode(
             SchedulerNode.Parts(
-                store: try await SQLiteMetadataStore(path: directory + "/backfill.sqlite", clock: clock),
+                store: store,
                 dataDirectory: directory,
                 engines: engines,
-                platform: platform
+                platform: platform,
+                failures: failures
             ),
             configuration: self.configuration,
             logger: self.logger

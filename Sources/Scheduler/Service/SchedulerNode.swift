@@ -26,25 +26,30 @@ package struct SchedulerNode: Sendable {
         package var engines: [any Engine]
         /// Files, threads, clocks.
         package var platform: Platform
+        /// Where the store reports failures; nil: it reports none by itself.
+        package var failures: StoreFailures?
 
         /// Gathers them.
         package init(
             store: any MetadataStore,
             dataDirectory: String,
             engines: [any Engine],
-            platform: Platform
+            platform: Platform,
+            failures: StoreFailures? = nil
         ) {
             self.store = store
             self.dataDirectory = dataDirectory
             self.engines = engines
             self.platform = platform
+            self.failures = failures
         }
     }
 
     /// Makes a node; its services do not run yet.
     /// - Throws: `FileError` or `StoreError` when the data directory cannot be used.
     package init(_ parts: Parts, configuration: SchedulerConfiguration, logger: Logger) async throws {
-        let platform = parts.platform
+        let failures = parts.failures ?? StoreFailures(logger: logger)
+        let platform = parts.platform.watched(by: failures)
         let directory = parts.dataDirectory
         let instance = "scheduler-" + ObjectID.hex(platform.random())
         let instances = InstanceLocks(dataDirectory: directory, files: platform.files)
@@ -96,7 +101,7 @@ package struct SchedulerNode: Sendable {
             (index: dispatcher.add($0, concurrency: configuration.engineConcurrency), client: $0)
         }
         self.services = [
-            ownership, dispatcher,
+            StoreFailureWatch(failures: failures, platform: platform), ownership, dispatcher,
             EngineMonitor(engines: engines, dispatcher: dispatcher, platform: platform, logger: logger), runner,
             ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, sweeper,
         ]
@@ -107,7 +112,8 @@ package struct SchedulerNode: Sendable {
             uploads: uploads,
             ownership: ownership,
             sweeper: sweeper,
-            platform: platform
+            platform: platform,
+            logger: logger
         ).register(in: &router)
         BatchesHandlers(store: parts.store, runner: runner, platform: platform, logger: logger)
             .register(in: &router)
@@ -126,7 +132,8 @@ package struct SchedulerNode: Sendable {
             for service in services {
                 group.addTask { try await service.run() }
             }
-            try await group.waitForAll()
+            // Not `waitForAll`, which waits for all of them even after a failure.
+            for try await _ in group {}
         }
     }
 }

@@ -17,7 +17,9 @@ extension APIError {
         switch status {
         case 503:
             self = .unavailable(
-                "The service cannot take the request now. Try again in a moment.",
+                info.reason == "no_space"
+                    ? "The service has no space left to store what the request needs. Try again later."
+                    : "The service cannot take the request now. Try again in a moment.",
                 code: reason ?? "service_unavailable",
                 retryAfterSeconds: Self.seconds(info.retryAfterMilliseconds) ?? 1
             )

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import ProtoMessages
 import ProtoRPC
@@ -19,6 +20,7 @@ struct FilesHandlers: Sendable {
     let ownership: OwnershipKeeper
     let sweeper: Sweeper
     let platform: Platform
+    let logger: Logger
 
     func register(in router: inout RPCRouter) {
         router.register(FilesService.beginUpload) { request, context in
@@ -169,11 +171,21 @@ extension FilesHandlers {
             hasMore = page.count > wanted
             let shown = page.prefix(wanted)
             after = shown.last?.key.id
-            let live = try shown.map { try $0.decoded(FileRecord.self).object }.filter { !$0.isExpired(at: now) }
+            let live = shown.compactMap(self.readable).filter { !$0.isExpired(at: now) }
             files += live
             wanted -= live.count
         }
         return ListFilesResponse(files: files.map(File.init), hasMore: hasMore)
+    }
+
+    /// One damaged record must not take the list with it; asked for by its id it is an error.
+    private func readable(_ stored: StoredRecord) -> FileRecord? {
+        do {
+            return try stored.decoded(FileRecord.self).object
+        } catch {
+            self.logger.error("a file's record cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func delete(_ request: DeleteFileRequest, _ tenant: String) async throws -> DeleteFileResponse {

@@ -110,7 +110,7 @@ actor Upload {
             findings = try await self.threads.run {
                 try writer.complete(as: fileID, isBatchInput: purpose == .batch)
             }
-        } catch let error as FileError where error.isFatal {
+        } catch let error as FileError where error.hasLostWrites {
             // A second sync would succeed without the bytes that the first one lost (T-06).
             self.isClosed = true
             self.writer = nil

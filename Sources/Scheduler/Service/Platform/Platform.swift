@@ -40,6 +40,19 @@ package struct Platform: Sendable {
         self.endsGracefully = endsGracefully
     }
 
+    /// The same platform, whose threads report what fails on them.
+    func watched(by failures: StoreFailures) -> Platform {
+        Platform(
+            files: self.files,
+            threads: WatchedThreads(threads: self.threads, failures: failures),
+            commitThreads: WatchedThreads(threads: self.commitThreads, failures: failures),
+            time: self.time,
+            random: self.random,
+            occurs: self.occurs,
+            endsGracefully: self.endsGracefully
+        )
+    }
+
     /// Runs a service's body and cancels it at graceful shutdown.
     func untilShutdown(_ body: @escaping @Sendable () async -> Void) async {
         guard self.endsGracefully else { return await body() }

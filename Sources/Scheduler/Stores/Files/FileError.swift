@@ -23,11 +23,12 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// Whether the volume has no room left; worth trying again later.
     public var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT }
-    /// Whether what was written may be lost without anybody being able to tell: Linux reports a failed write-back once
-    /// and drops the pages (T-06). The only way on is to start over from what is on disk.
-    public var isFatal: Bool {
-        !self.isOutOfSpace && (self.operation == "fsync" || self.operation == "fdatasync")
-    }
+    /// Whether bytes that were written before may be gone: Linux reports a failed write-back once and drops the pages, so
+    /// that a second sync would succeed without them (T-06). They have to be written again.
+    public var hasLostWrites: Bool { self.operation == "fsync" || self.operation == "fdatasync" }
+    /// Whether what was written may be lost without anybody being able to tell. The only way on is to start over from
+    /// what is on disk.
+    public var isFatal: Bool { self.hasLostWrites && !self.isOutOfSpace }
     /// Whether the file does not exist.
     public var isMissing: Bool { self.code == ENOENT }
 

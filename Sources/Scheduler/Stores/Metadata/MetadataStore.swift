@@ -157,6 +157,15 @@ public enum StoreError: Error, Sendable, Equatable {
     case unreadable(String)
     /// The store has no room left.
     case full(String)
-    /// The store cannot be reached or is broken.
+    /// The store cannot be reached or does not work now.
     case unavailable(String)
+    /// The store's own files are damaged: what it gives cannot be relied on until somebody repairs them.
+    case damaged(String)
+    /// What was written may be lost without anybody being able to tell (T-06).
+    case broken(String)
+
+    /// Whether the only way on is to start over from what is on disk.
+    public var isFatal: Bool {
+        if case .broken = self { true } else { false }
+    }
 }

@@ -92,7 +92,7 @@ extension SQLiteMetadataStore {
                 )
             }
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 

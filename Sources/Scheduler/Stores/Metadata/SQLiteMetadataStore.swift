@@ -14,10 +14,17 @@ public final class SQLiteMetadataStore: MetadataStore {
 
     let pool: DatabasePool
     let clock: LeaseClock
+    private let onFailure: @Sendable (StoreError) -> Void
 
     /// Opens or makes the database.
-    public init(path: String, clock: LeaseClock) async throws(StoreError) {
+    /// - Parameter onFailure: called with failures that concern more than the call that hit them: damage, and lost writes.
+    public init(
+        path: String,
+        clock: LeaseClock,
+        onFailure: @escaping @Sendable (StoreError) -> Void = { _ in }
+    ) async throws(StoreError) {
         self.clock = clock
+        self.onFailure = onFailure
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(5)
@@ -38,7 +45,7 @@ public final class SQLiteMetadataStore: MetadataStore {
         do {
             return try await self.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 
@@ -53,7 +60,7 @@ public final class SQLiteMetadataStore: MetadataStore {
                 ).flatMap(StoredRecord.init)
             }
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 
@@ -80,7 +87,7 @@ public final class SQLiteMetadataStore: MetadataStore {
                 try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(StoredRecord.init)
             }
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 
@@ -119,7 +126,7 @@ public final class SQLiteMetadataStore: MetadataStore {
                 }
             }
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 
@@ -139,7 +146,7 @@ public final class SQLiteMetadataStore: MetadataStore {
             defer { FailPoint.reach("metadata.after_commit") }
             return try await self.pool.write(body)
         } catch {
-            throw Self.storeError(error)
+            throw self.failure(error)
         }
     }
 }
@@ -152,6 +159,7 @@ extension SQLiteMetadataStore {
                 "the database has format \(version); this version reads up to \(self.formatVersion): use a newer one"
             )
         }
+        guard version < self.formatVersion else { return }
         if version < 1 { try database.execute(sql: self.tablesOfVersion1) }
         if version < 2 { try database.execute(sql: self.tablesOfVersion2) }
         try database.execute(sql: "PRAGMA user_version = \(self.formatVersion)")
@@ -238,12 +246,32 @@ extension SQLiteMetadataStore {
         guard database.changesCount == 1 else { throw StoreError.conflict }
     }
 
-    static func storeError(_ error: any Error) -> StoreError {
+    /// The error of a call; tells what concerns more than this call.
+    func failure(_ error: any Error) -> StoreError {
+        let error = Self.storeError(error)
         switch error {
-        case let error as StoreError: error
-        case let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT: .conflict
-        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: .full("SQLite: no space left")
-        default: .unavailable("SQLite: \(error)")
+        case .damaged, .broken: self.onFailure(error)
+        case .conflict, .fenced, .unreadable, .full, .unavailable: break
+        }
+        return error
+    }
+
+    static func storeError(_ error: any Error) -> StoreError {
+        if let error = error as? StoreError { return error }
+        guard let error = error as? DatabaseError else { return .unavailable("SQLite: \(error)") }
+        switch error.extendedResultCode {
+        // Linux may have dropped what the sync was about, and reports it once.
+        case .SQLITE_IOERR_FSYNC, .SQLITE_IOERR_DIR_FSYNC: return .broken("SQLite: \(error)")
+        // The file of the shared memory could not grow.
+        case .SQLITE_IOERR_SHMSIZE: return .full("SQLite: no space left")
+        default: break
+        }
+        switch error.resultCode {
+        case .SQLITE_CONSTRAINT: return .conflict
+        case .SQLITE_FULL: return .full("SQLite: no space left")
+        case .SQLITE_CORRUPT: return .damaged("the database is damaged: \(error)")
+        case .SQLITE_NOTADB: return .damaged("the database is damaged or not one of SQLite: \(error)")
+        default: return .unavailable("SQLite: \(error)")
         }
     }
 }
