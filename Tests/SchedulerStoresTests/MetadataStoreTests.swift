@@ -19,10 +19,11 @@ struct MetadataStoreTests {
         self.directory = try TemporaryDirectory()
     }
 
-    private func store(_ kind: Kind) async throws -> any MetadataStore {
-        switch kind {
-        case .sqlite: try await SQLiteMetadataStore(path: self.directory.path + "/test.sqlite", clock: self.clock.lease)
-        case .memory: MemoryMetadataStore(clock: self.clock.lease)
+    private func store(_ kind: Kind, maximumAnswers: Int = 100) async throws -> any MetadataStore {
+        let (path, clock) = (self.directory.path + "/test.sqlite", self.clock.lease)
+        return switch kind {
+        case .sqlite: try await SQLiteMetadataStore(path: path, clock: clock, maximumAnswers: maximumAnswers)
+        case .memory: MemoryMetadataStore(clock: clock, maximumAnswers: maximumAnswers)
         }
     }
 
@@ -92,6 +93,35 @@ struct MetadataStoreTests {
         #expect(try await store.get(RecordKey(.batch, "b")) == nil)
         answer.createdAt += 1
         try await store.apply([.insert(self.record("b"))], remembering: answer)
+    }
+
+    @Test(
+        "I-13 a scope has a bounded number of live answers, and is told when the oldest ends",
+        arguments: Kind.allCases
+    )
+    func boundedAnswers(kind: Kind) async throws {
+        let store = try await self.store(kind, maximumAnswers: 3)
+        func remember(_ key: String, at time: Int64, scope: String = "t/Create") async throws {
+            try await store.apply(
+                [.insert(self.record("\(scope)-\(key)-\(time)"))],
+                remembering: RememberedAnswer(scope: scope, key: key, requestHash: [], answer: "a", createdAt: time)
+            )
+        }
+        let life = RememberedAnswer.lifetimeSeconds
+        for key in 0..<3 { try await remember("\(key)", at: 100 + Int64(key)) }
+        await #expect(throws: StoreError.tooManyAnswers(secondsLeft: life - 49)) { try await remember("3", at: 150) }
+        #expect(try await store.get(RecordKey(.batch, "t/Create-3-150")) == nil)
+        // A key that is used already is told apart, and another scope has room of its own.
+        await #expect(throws: StoreError.conflict) { try await remember("1", at: 150) }
+        try await remember("3", at: 150, scope: "u/Create")
+        // It is as good as its word: a second earlier there is no room yet, then there is, for one.
+        await #expect(throws: StoreError.tooManyAnswers(secondsLeft: 1)) { try await remember("3", at: 100 + life) }
+        try await remember("3", at: 101 + life)
+        await #expect(throws: StoreError.tooManyAnswers(secondsLeft: 1)) { try await remember("4", at: 101 + life) }
+        // A key whose answer has ended is used again without room of its own.
+        try await remember("1", at: 102 + life)
+        try await store.forgetAnswers(before: .max)
+        for key in 5..<8 { try await remember("\(key)", at: 103 + life) }
     }
 
     @Test(arguments: Kind.allCases) func aRequiredRecordMustBeThere(kind: Kind) async throws {
@@ -202,16 +232,27 @@ struct SQLiteMetadataStoreTests {
             try await store.apply([.insert(record)])
         }
         try await self.execute(
-            "DROP TABLE lease; DROP TABLE claim; DROP INDEX remembered_answer_by_time; PRAGMA user_version = 1"
+            """
+            DROP TABLE lease; DROP TABLE claim; DROP INDEX remembered_answer_by_time; DROP TABLE remembered_count;
+            DROP INDEX remembered_answer_by_age; DROP TRIGGER remembered_answer_added;
+            DROP TRIGGER remembered_answer_removed; PRAGMA user_version = 1
+            """
         )
+        try await self.execute("INSERT INTO remembered_answer VALUES ('t/Create', 'k', x'00', 'a', 100)")
         do {
             let store = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
             #expect(try await store.get(RecordKey(.batch, "a"))?.payload == [1])
             try await store.beginLease("x.1", milliseconds: 10)
+            // What was remembered before counts.
+            let answer = RememberedAnswer(scope: "t/Create", key: "l", requestHash: [], answer: "a", createdAt: 101)
+            let full = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease, maximumAnswers: 1)
+            await #expect(throws: StoreError.tooManyAnswers(secondsLeft: RememberedAnswer.lifetimeSeconds)) {
+                try await full.apply([], remembering: answer)
+            }
         }
         try await self.execute("PRAGMA user_version = 99")
         let refusal = StoreError.unreadable(
-            "the database has format 99; this version reads up to 2: use a newer one"
+            "the database has format 99; this version reads up to 3: use a newer one"
         )
         let (path, lease) = (self.path, self.clock.lease)
         await #expect(throws: refusal) { _ = try await SQLiteMetadataStore(path: path, clock: lease) }

@@ -68,6 +68,15 @@ enum RPCErrors {
             )
         case .unreadable:
             self.make(.dataLoss, "The stored object cannot be read.", reason: "unreadable")
+        case .tooManyAnswers(let seconds):
+            self.make(
+                .resourceExhausted,
+                "Too many Idempotency-Keys were used in 24 hours (\(RememberedAnswer.maximumLive)): the oldest ends in"
+                    + " \(seconds) seconds. Use fewer, or create without a key.",
+                reason: "too_many_idempotency_keys",
+                param: "Idempotency-Key",
+                retryAfterMilliseconds: UInt32(clamping: seconds * 1_000)
+            )
         case .full:
             self.make(.unavailable, "The store has no space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
         case .unavailable:

@@ -5,7 +5,8 @@ import Synchronization
 public final class MemoryMetadataStore: MetadataStore {
     private struct State: Sendable {
         var records: [RecordKind: [String: StoredRecord]] = [:]
-        var answers: [String: RememberedAnswer] = [:]
+        /// By scope and key.
+        var answers: [String: [String: RememberedAnswer]] = [:]
         /// When each lease ends.
         var leases: [String: Int64] = [:]
         var claims: [String: String] = [:]
@@ -13,10 +14,13 @@ public final class MemoryMetadataStore: MetadataStore {
 
     private let state = Mutex(State())
     private let clock: LeaseClock
+    private let maximumAnswers: Int
 
     /// An empty store.
-    public init(clock: LeaseClock) {
+    /// - Parameter maximumAnswers: most live answers remembered for one scope.
+    public init(clock: LeaseClock, maximumAnswers: Int = RememberedAnswer.maximumLive) {
         self.clock = clock
+        self.maximumAnswers = maximumAnswers
     }
 
     /// The record, or nil.
@@ -44,14 +48,21 @@ public final class MemoryMetadataStore: MetadataStore {
             for change in changes {
                 try self.apply(change, &state)
             }
-            guard let answer else { return }
-            let key = answer.scope + "\n" + answer.key
-            if let before = state.answers[key], before.createdAt >= answer.createdAt - RememberedAnswer.lifetimeSeconds
-            {
-                throw .conflict
-            }
-            state.answers[key] = answer
+            if let answer { try self.remember(answer, &state) }
         }
+    }
+
+    private func remember(_ answer: RememberedAnswer, _ state: inout State) throws(StoreError) {
+        let oldest = answer.createdAt - RememberedAnswer.lifetimeSeconds
+        var answers = state.answers[answer.scope, default: [:]]
+        if let before = answers[answer.key], before.createdAt >= oldest { throw .conflict }
+        answers[answer.key] = answer
+        if answers.count > self.maximumAnswers { answers = answers.filter { $0.value.createdAt >= oldest } }
+        guard answers.count <= self.maximumAnswers else {
+            let first = answers.values.map(\.createdAt).min() ?? oldest
+            throw .tooManyAnswers(secondsLeft: first - oldest + 1)
+        }
+        state.answers[answer.scope] = answers
     }
 
     /// The answer remembered for an idempotency key, unless it is too old.
@@ -60,13 +71,16 @@ public final class MemoryMetadataStore: MetadataStore {
         key: String,
         notBefore: Int64
     ) async throws(StoreError) -> RememberedAnswer? {
-        let found = self.state.withLock { $0.answers[scope + "\n" + key] }
+        let found = self.state.withLock { $0.answers[scope]?[key] }
         return found.flatMap { $0.createdAt >= notBefore ? $0 : nil }
     }
 
     /// Forgets answers remembered before `time`.
     public func forgetAnswers(before time: Int64) async throws(StoreError) {
-        self.state.withLock { state in state.answers = state.answers.filter { $0.value.createdAt >= time } }
+        self.state.withLock { state in
+            state.answers = state.answers.mapValues { $0.filter { $0.value.createdAt >= time } }
+                .filter { !$0.value.isEmpty }
+        }
     }
 
     private func apply(_ change: RecordChange, _ state: inout State) throws(StoreError) {

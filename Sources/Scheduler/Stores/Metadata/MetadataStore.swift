@@ -10,7 +10,8 @@ public protocol MetadataStore: LeaseStore {
 
     /// Applies all changes or none; durable when it returns.
     /// - Throws: `StoreError.conflict` when an expected version is not the stored one, an insert finds a record or a
-    ///   required one is missing; `StoreError.fenced` when a required lease has ended.
+    ///   required one is missing; `StoreError.fenced` when a required lease has ended; `StoreError.tooManyAnswers` when
+    ///   the answer's scope has as many live ones as it may.
     func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError)
 
     /// The answer remembered for an idempotency key, unless it is older than `notBefore` (Unix seconds).
@@ -125,6 +126,8 @@ public struct RecordQuery: Sendable {
 public struct RememberedAnswer: Sendable, Equatable {
     /// How long it is honoured, in seconds; while it is, another answer under its key is a conflict.
     public static let lifetimeSeconds: Int64 = 86_400
+    /// Most live answers of one scope.
+    public static let maximumLive = 10_000
 
     /// Tenant and method.
     public var scope: String
@@ -155,6 +158,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case fenced
     /// The stored bytes are of another version or cannot be read; the text names the record.
     case unreadable(String)
+    /// As many answers are remembered for the scope as may be; the oldest ends in so many seconds.
+    case tooManyAnswers(secondsLeft: Int64)
     /// The store has no room left.
     case full(String)
     /// The store cannot be reached or does not work now.

@@ -8,22 +8,27 @@ import GRDB
 /// it opens a pool, so it is set afterwards and read back.
 public final class SQLiteMetadataStore: MetadataStore {
     /// The version of the tables that this code reads and writes (`PRAGMA user_version`).
-    public static let formatVersion = 2
+    public static let formatVersion = 3
     /// SQLite's number for `synchronous=FULL`.
     static let synchronousFull = 2
 
     let pool: DatabasePool
     let clock: LeaseClock
+    private let maximumAnswers: Int
     private let onFailure: @Sendable (StoreError) -> Void
 
     /// Opens or makes the database.
-    /// - Parameter onFailure: called with failures that concern more than the call that hit them: damage, and lost writes.
+    /// - Parameters:
+    ///   - maximumAnswers: most live answers remembered for one scope.
+    ///   - onFailure: called with failures that concern more than the call that hit them: damage, and lost writes.
     public init(
         path: String,
         clock: LeaseClock,
+        maximumAnswers: Int = RememberedAnswer.maximumLive,
         onFailure: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) async throws(StoreError) {
         self.clock = clock
+        self.maximumAnswers = maximumAnswers
         self.onFailure = onFailure
         do {
             var configuration = Configuration()
@@ -98,7 +103,7 @@ public final class SQLiteMetadataStore: MetadataStore {
                 try self.apply(change, database)
             }
             if let answer {
-                try Self.remember(answer, database)
+                try self.remember(answer, database)
             }
         }
     }
@@ -162,6 +167,7 @@ extension SQLiteMetadataStore {
         guard version < self.formatVersion else { return }
         if version < 1 { try database.execute(sql: self.tablesOfVersion1) }
         if version < 2 { try database.execute(sql: self.tablesOfVersion2) }
+        if version < 3 { try database.execute(sql: self.tablesOfVersion3) }
         try database.execute(sql: "PRAGMA user_version = \(self.formatVersion)")
     }
 
@@ -188,6 +194,24 @@ extension SQLiteMetadataStore {
         ) WITHOUT ROWID;
         CREATE INDEX claim_by_owner ON claim (owner);
         CREATE INDEX remembered_answer_by_time ON remembered_answer (created_at);
+        """
+
+    /// How many answers are remembered for each scope, kept by triggers: counting them at each create would cost more the
+    /// more there are.
+    private static let tablesOfVersion3 = """
+        CREATE TABLE remembered_count (
+            scope TEXT NOT NULL PRIMARY KEY, answers INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO remembered_count SELECT scope, COUNT(*) FROM remembered_answer GROUP BY scope;
+        CREATE INDEX remembered_answer_by_age ON remembered_answer (scope, created_at);
+        CREATE TRIGGER remembered_answer_added AFTER INSERT ON remembered_answer BEGIN
+            INSERT INTO remembered_count VALUES (NEW.scope, 1)
+            ON CONFLICT (scope) DO UPDATE SET answers = answers + 1;
+        END;
+        CREATE TRIGGER remembered_answer_removed AFTER DELETE ON remembered_answer BEGIN
+            UPDATE remembered_count SET answers = answers - 1 WHERE scope = OLD.scope;
+            DELETE FROM remembered_count WHERE scope = OLD.scope AND answers <= 0;
+        END;
         """
 
     private func apply(_ change: RecordChange, _ database: Database) throws {
@@ -229,7 +253,7 @@ extension SQLiteMetadataStore {
         guard database.changesCount == 1 else { throw StoreError.conflict }
     }
 
-    private static func remember(_ answer: RememberedAnswer, _ database: Database) throws {
+    private func remember(_ answer: RememberedAnswer, _ database: Database) throws {
         try database.execute(
             sql: """
                 INSERT INTO remembered_answer (scope, key, request_hash, answer, created_at) VALUES (?, ?, ?, ?, ?)
@@ -244,6 +268,28 @@ extension SQLiteMetadataStore {
         )
         // Another call with this key came first (T-31).
         guard database.changesCount == 1 else { throw StoreError.conflict }
+        guard try Self.answers(of: answer.scope, database) > self.maximumAnswers else { return }
+        // The sweep may not have come yet.
+        let oldest = answer.createdAt - RememberedAnswer.lifetimeSeconds
+        try database.execute(
+            sql: "DELETE FROM remembered_answer WHERE scope = ? AND created_at < ?",
+            arguments: [answer.scope, oldest]
+        )
+        guard try Self.answers(of: answer.scope, database) > self.maximumAnswers else { return }
+        let first = try Int64.fetchOne(
+            database,
+            sql: "SELECT MIN(created_at) FROM remembered_answer WHERE scope = ?",
+            arguments: [answer.scope]
+        )
+        throw StoreError.tooManyAnswers(secondsLeft: (first ?? oldest) - oldest + 1)
+    }
+
+    private static func answers(of scope: String, _ database: Database) throws -> Int {
+        try Int.fetchOne(
+            database,
+            sql: "SELECT answers FROM remembered_count WHERE scope = ?",
+            arguments: [scope]
+        ) ?? 0
     }
 
     /// The error of a call; tells what concerns more than this call.
@@ -251,7 +297,7 @@ extension SQLiteMetadataStore {
         let error = Self.storeError(error)
         switch error {
         case .damaged, .broken: self.onFailure(error)
-        case .conflict, .fenced, .unreadable, .full, .unavailable: break
+        case .conflict, .fenced, .unreadable, .tooManyAnswers, .full, .unavailable: break
         }
         return error
     }
