@@ -18,10 +18,23 @@ struct RetryPolicyTests {
         case 408, 500, 502, 504:
             #expect(decision.line == .retry(afterMilliseconds: 250, counted: true))
             #expect(decision.engine == .fine)
+        case 404:
+            #expect(decision.line == .retry(afterMilliseconds: 250, counted: true))
+            #expect(decision.engine == .changed)
         default:
             #expect(decision.line == .record)
             #expect(decision.engine == .fine)
         }
+    }
+
+    @Test("T-16 a 404 is believed when the engine has been asked for its models in between")
+    func notFoundIsBelievedInTheEnd() {
+        let decision = self.policy.decide(
+            .answered(status: 404, retryAfterMilliseconds: nil),
+            countedAttempts: 1,
+            jitter: 0
+        )
+        #expect(decision.line == .record && decision.engine == .fine)
     }
 
     @Test("T-15 a line that always fails ends after a bounded number of attempts")

@@ -58,13 +58,18 @@ struct ResultRecordTests {
 
     @Test("T-10 a segment or plan of another version is refused by its number")
     func otherVersionsAreRefused() throws {
-        var segment = SegmentFormat(job: "batch_1", epoch: 7).header
+        let format = SegmentFormat(job: "batch_1", epoch: 7)
+        var segment = format.header
         let read = try segment.withUnsafeBytes { try SegmentFormat.read($0, job: "batch_1", epoch: 7) }
         #expect(read.headerBytes == segment.count)
         #expect(throws: SegmentFormat.Problem.damaged) {
             try segment.withUnsafeBytes { _ = try SegmentFormat.read($0, job: "batch_2", epoch: 7) }
         }
         segment[4] = 9
+        #expect(throws: SegmentFormat.Problem.damaged) {
+            try segment.withUnsafeBytes { _ = try SegmentFormat.read($0, job: "batch_1", epoch: 7) }
+        }
+        segment = format.header(version: 9)
         #expect(throws: SegmentFormat.Problem.unknownVersion(9)) {
             try segment.withUnsafeBytes { _ = try SegmentFormat.read($0, job: "batch_1", epoch: 7) }
         }

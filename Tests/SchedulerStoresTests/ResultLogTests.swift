@@ -127,15 +127,17 @@ struct ResultLogTests {
         }
     }
 
-    @Test("T-04 a damaged header costs no record")
+    @Test("T-04 a damaged header costs no record and is named")
     func damagedHeader() throws {
         let log = try self.log()
         try log.append(self.record(0, epoch: 1))
         let file = try PosixFile(log.segments[0].path, .readWrite)
-        for byte in [0, 8, 12] as [Int64] {
+        for byte in [0, 4, 8, 12] as [Int64] {
             let before = try file.read(count: 1, at: byte)
-            try file.write([before[0] ^ 1], at: byte)
-            #expect(try self.recover(self.batch(epoch: 1)).0.progress.completed == 1)
+            try file.write([before[0] ^ 8], at: byte)
+            let recovery = try self.recover(self.batch(epoch: 1)).0
+            #expect(recovery.progress.completed == 1)
+            #expect(recovery.damage == [ResultLogRecovery.Damage(path: file.path, bytes: 0..<16)])
             try file.write(before, at: byte)
         }
     }
@@ -144,7 +146,7 @@ struct ResultLogTests {
     func newerVersion() throws {
         let log = try self.log()
         let file = try PosixFile(log.segments[0].path, .readWrite)
-        try file.write([9, 0, 0, 0], at: 4)
+        try file.write(SegmentFormat(job: "batch_1", epoch: 1).header(version: 9), at: 0)
         #expect(throws: StoreError.unreadable("\(file.path) has segment format 9; this version reads up to 2")) {
             _ = try self.recover(self.batch(epoch: 1))
         }

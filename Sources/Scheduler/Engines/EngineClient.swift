@@ -167,10 +167,15 @@ public struct EngineResponse: Sendable {
         self.status = response.status
         self.body = response.body
         self.requestID = response.headers["x-request-id"] ?? ""
-        // Only answers that ask for patience are worth the look-up. A date instead of seconds reads as "soon".
+        // Only answers that ask for patience are worth the look-up.
         self.retryAfterMilliseconds =
             response.status == 429 || response.status == 503
-            ? response.headers["retry-after"].flatMap(Int64.init).map { min(max($0, 0), 86_400) * 1_000 } : nil
+            ? response.headers["retry-after"].flatMap { Self.milliseconds(retryAfter: $0) } : nil
+    }
+
+    /// Seconds, or a date (RFC 9110, 10.2.3); nil when it is neither. At most a day.
+    private static func milliseconds(retryAfter text: String) -> Int64? {
+        (Int64(text) ?? HTTPDate.secondsUntil(text)).map { min(max($0, 0), 86_400) * 1_000 }
     }
 }
 

@@ -39,6 +39,23 @@ import Testing
         #expect(machine.dataReceived(streamID: 1) == nil)
     }
 
+    @Test("T-24 a connection on which nothing came for long is given up, one that is slow is not")
+    func silence() {
+        var machine = Machine(streamIDs: 1..<100)
+        let end = self.start + .seconds(30)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        #expect(!machine.timerFired(now: self.later).isSilent, "a short deadline says nothing")
+        _ = machine.start("b", deadline: end, now: self.start + .seconds(20))
+        #expect(machine.timerFired(now: end).isSilent, "silent as long as there was somebody to answer")
+        machine.bytesReceived(now: end)
+        _ = machine.start("c", deadline: end + .seconds(30), now: end)
+        _ = machine.start("d", deadline: end + .seconds(40), now: end)
+        machine.bytesReceived(now: end + .seconds(25))
+        #expect(!machine.timerFired(now: end + .seconds(30)).isSilent, "it answers others")
+        #expect(!machine.timerFired(now: end + .seconds(39)).isSilent, "nobody's time is over")
+        #expect(machine.timerFired(now: end + .seconds(40)).isSilent)
+    }
+
     @Test func dataOrAnOversizedAnswerEndsItsCall() {
         var machine = Machine(streamIDs: 1..<100)
         for call in ["a", "b", "c"] {

@@ -62,7 +62,9 @@ extension SchedulerCalls {
             do throws(RPCError) {
                 return try await self.reply(method, request, lane: .bulk, endpoint: endpoint).message
             } catch {
-                guard error.code == .unavailable, attempt < Self.maximumAttempts else { throw APIError(error) }
+                // A chunk that was damaged on its way is sent again as well.
+                let isWorthAnother = error.code == .unavailable || error.info.reason == "checksum_mismatch"
+                guard isWorthAnother, attempt < Self.maximumAttempts else { throw APIError(error) }
             }
             do {
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1))

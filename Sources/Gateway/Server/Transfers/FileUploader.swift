@@ -50,7 +50,8 @@ struct FileUploader: Sendable {
                 }
             }
             let details = try form.finish()
-            try await group.waitForAll()
+            // Not `waitForAll`: chunks behind one that failed wait for it at the scheduler until their time is over.
+            for try await _ in group {}
             return details
         }
         guard let upload else { throw APIError.internalError }

@@ -28,13 +28,20 @@ struct ClientConnectionStateMachine<Call> {
         /// Callers to tell that their time is over.
         var expired: [Call]
         var setTimer: NIODeadline?
+        /// Nothing came for too long although something was due: the other end is not there any more (T-24).
+        var isSilent: Bool
     }
+
+    /// A connection is given up when a call's time is over and nothing came for so long.
+    static var longestSilence: TimeAmount { .seconds(10) }
 
     private let lastStreamIDs: UInt32
     private var phase = Phase.open
     private var nextStreamID: UInt32
     private var streams: [UInt32: Stream] = [:]
     private var alarm = StreamAlarm()
+    /// Since when an answer is due and nothing has come.
+    private var silentSince = NIODeadline.uptimeNanoseconds(0)
 
     /// - Parameter streamIDs: the first id, and the one from which on the connection should be replaced. Ids go on
     ///   behind it until 2^31, for calls that come before it is.
@@ -65,8 +72,14 @@ struct ClientConnectionStateMachine<Call> {
         }
         let streamID = self.nextStreamID
         self.nextStreamID += 2
+        if self.streams.isEmpty { self.silentSince = now }
         self.streams[streamID] = Stream(call: call, deadline: deadline)
         return .send(streamID: streamID, setTimer: self.alarm.include(deadline))
+    }
+
+    /// Bytes came in.
+    mutating func bytesReceived(now: NIODeadline) {
+        self.silentSince = now
     }
 
     /// A response came in. Gives the caller, or nil when nobody waits for it any more (G4-03).
@@ -92,7 +105,7 @@ struct ClientConnectionStateMachine<Call> {
 
     /// The timer fired.
     mutating func timerFired(now: NIODeadline) -> Expiry {
-        var expiry = Expiry(expired: [], setTimer: nil)
+        var expiry = Expiry(expired: [], setTimer: nil, isSilent: false)
         var streamIDs: [UInt32] = []
         for (streamID, stream) in self.streams {
             if stream.deadline <= now {
@@ -105,6 +118,7 @@ struct ClientConnectionStateMachine<Call> {
         for streamID in streamIDs {
             self.streams[streamID] = nil
         }
+        expiry.isSilent = !expiry.expired.isEmpty && now - self.silentSince >= Self.longestSilence
         self.alarm.rearm(expiry.setTimer)
         return expiry
     }

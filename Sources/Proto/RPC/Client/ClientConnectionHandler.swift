@@ -61,6 +61,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
             self.logger.warning("a connection is closed", metadata: ["reason": "\(error)"])
             context.close(promise: nil)
         }
+        self.machine.bytesReceived(now: context.eventLoop.now)
         self.closeIfDone(context)
     }
 
@@ -142,6 +143,10 @@ final class ClientConnectionHandler: ChannelInboundHandler {
             call.fail(.deadlineExceeded, "the deadline has passed")
         }
         if let deadline = expiry.setTimer { self.setTimer(deadline, context: context) }
+        if expiry.isSilent {
+            self.logger.warning("a connection is closed", metadata: ["reason": "the server does not answer at all"])
+            context.close(promise: nil)
+        }
         self.closeIfDone(context)
     }
 

@@ -45,6 +45,8 @@ public struct AttemptFailure: Error, Sendable, Equatable {
 public struct RetryPolicy: Sendable, Equatable {
     /// Most counted attempts of one line.
     public var maximumAttempts = 5
+    /// Attempts after which a 404 is believed.
+    private static let maximumNotFound = 2
     /// First delay before a counted attempt is repeated, in milliseconds; doubles each time.
     public var baseDelayMilliseconds: Int64 = 500
     /// Longest delay between attempts, in milliseconds.
@@ -73,6 +75,8 @@ public struct RetryPolicy: Sendable, Equatable {
         case unknown
         /// It is full; leave it alone for a while.
         case busy(forMilliseconds: Int64)
+        /// It may serve other models now; ask it.
+        case changed
         /// It cannot be reached; ask its health before sending again.
         case unreachable
     }
@@ -115,6 +119,9 @@ public struct RetryPolicy: Sendable, Equatable {
         case 429, 503:
             let pause = min(max(retryAfter ?? self.busyPauseMilliseconds, 0), self.maximumPauseMilliseconds)
             return (.retry(afterMilliseconds: 0, counted: false), .busy(forMilliseconds: pause))
+        case 404 where countedAttempts + 1 < Self.maximumNotFound:
+            // The model may have left since the engine was asked; then the line waits for another engine (T-16).
+            return (self.again(countedAttempts, jitter), .changed)
         case 408, 500, 502, 504:
             return (self.again(countedAttempts, jitter), .fine)
         default:

@@ -5,7 +5,8 @@ import Checksum
 /// Version 2, which is written: `BFRL`, u32 version, u32 epoch, u32 CRC-32C, all little-endian. That checksum and those
 /// of the records begin with the job's id and the epoch, so that bytes of another job or epoch, which a crash of the
 /// file system may leave in a file, do not pass. Version 1, which is still read: no checksum in the header, and those of
-/// the records cover the record alone.
+/// the records cover the record alone. Every later version begins with the same 16 bytes, so that a newer one can be told
+/// from a damaged one.
 public struct SegmentFormat: Sendable {
     /// The version that is written.
     public static let version: UInt32 = 2
@@ -45,9 +46,12 @@ public struct SegmentFormat: Sendable {
     }
 
     /// The encoded header of a new segment.
-    public var header: [UInt8] {
+    public var header: [UInt8] { self.header(version: Self.version) }
+
+    /// The header that a segment of another version begins with.
+    package func header(version: UInt32) -> [UInt8] {
         var bytes = Self.magic
-        bytes.appendLittleEndian(Self.version)
+        bytes.appendLittleEndian(version)
         bytes.appendLittleEndian(self.epoch)
         bytes.appendLittleEndian(bytes.withUnsafeBytes(self.checksum))
         return bytes
@@ -76,18 +80,13 @@ public struct SegmentFormat: Sendable {
         guard bytes.count >= self.version1HeaderBytes, bytes[0..<4].elementsEqual(self.magic) else { throw .damaged }
         let version = bytes.littleEndian(at: 4, as: UInt32.self)
         guard bytes.littleEndian(at: 8, as: UInt32.self) == epoch else { throw .damaged }
-        switch version {
-        case 1:
-            return SegmentFormat(version1Epoch: epoch)
-        case self.version:
-            let format = SegmentFormat(job: job, epoch: epoch)
-            guard bytes.count >= format.headerBytes,
-                format.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<12]))
-                    == bytes.littleEndian(at: 12, as: UInt32.self)
-            else { throw .damaged }
-            return format
-        default:
-            throw .unknownVersion(version)
-        }
+        if version == 1 { return SegmentFormat(version1Epoch: epoch) }
+        let format = SegmentFormat(job: job, epoch: epoch)
+        guard bytes.count >= format.headerBytes,
+            format.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<12]))
+                == bytes.littleEndian(at: 12, as: UInt32.self)
+        else { throw .damaged }
+        guard version == self.version else { throw .unknownVersion(version) }
+        return format
     }
 }

@@ -27,7 +27,7 @@ struct BatchesHandlers: Sendable {
         }
         router.register(BatchesService.getBatch) { request, context in
             try await answering {
-                GetBatchResponse(batch: Batch(try await self.batch(request.batchID, context.tenant)))
+                GetBatchResponse(batch: Batch(self.live(try await self.batch(request.batchID, context.tenant))))
             }
         }
         router.register(BatchesService.listBatches) { request, context in
@@ -45,6 +45,13 @@ struct BatchesHandlers: Sendable {
         else {
             throw RPCErrors.noSuchBatch(id)
         }
+        return batch
+    }
+
+    /// Says why a batch waits also when that cannot be stored, because the disk is full.
+    private func live(_ batch: BatchRecord) -> BatchRecord {
+        var batch = batch
+        if !batch.status.isTerminal, let trouble = self.runner.trouble(of: batch.id) { batch.waitingReason = trouble }
         return batch
     }
 

@@ -21,13 +21,17 @@ final class Dispatcher: Service {
     private let state = Mutex(State())
     private let engines = Mutex<[any Engine]>([])
     private let uncommittedBytes = Atomic<Int>(0)
+    private let uncommittedLines = Atomic<Int>(0)
+    /// Answers that wait for their commit may be as many as requests in flight: what a crash can cost is twice the
+    /// engines' concurrency (I-07).
+    private let maximumUncommittedLines = Atomic<Int>(0)
     private let retry: RetryPolicy
     private let platform: Platform
     private let ownership: OwnershipKeeper
     private let logger: Logger
-    private let unreachable: AsyncStream<Int>.Continuation
-    /// Engines that could not be reached, for the monitor.
-    let unreachableEngines: AsyncStream<Int>
+    private let engineToAsk: AsyncStream<Int>.Continuation
+    /// Engines that could not be reached or may serve other models now, for the monitor.
+    let enginesToAsk: AsyncStream<Int>
     /// Lines are held up until some time, of which no event tells.
     private let delays: AsyncStream<Void>
     private let delay: AsyncStream<Void>.Continuation
@@ -38,7 +42,7 @@ final class Dispatcher: Service {
         self.ownership = ownership
         self.platform = platform
         self.logger = logger
-        (self.unreachableEngines, self.unreachable) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        (self.enginesToAsk, self.engineToAsk) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
         (self.delays, self.delay) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -77,6 +81,7 @@ extension Dispatcher {
     /// Adds an engine, of which nothing is known yet.
     func add(_ engine: any Engine, concurrency: Int) -> Int {
         self.engines.withLock { $0.append(engine) }
+        self.maximumUncommittedLines.add(concurrency, ordering: .relaxed)
         return self.state.withLock { $0.addEngine(concurrency: concurrency) }
     }
 
@@ -122,17 +127,30 @@ extension Dispatcher {
         _ = self.state.withLock { $0.withdraw(job.number) }
     }
 
-    /// Answers of this many bytes were committed.
-    func committed(bytes: Int) {
-        let before = self.uncommittedBytes.subtract(bytes, ordering: .relaxed).oldValue
-        if before >= Self.maximumUncommittedBytes { self.pump() }
+    /// Answers were committed, or dropped.
+    func committed(lines: Int, bytes: Int) {
+        let lines = self.uncommittedLines.subtract(lines, ordering: .relaxed).oldValue
+        let bytes = self.uncommittedBytes.subtract(bytes, ordering: .relaxed).oldValue
+        if !self.mayAwaitCommits(lines: lines, bytes: bytes) { self.pump() }
+    }
+
+    /// Whether more answers may wait for their commit.
+    private var mayAwaitCommits: Bool {
+        self.mayAwaitCommits(
+            lines: self.uncommittedLines.load(ordering: .relaxed),
+            bytes: self.uncommittedBytes.load(ordering: .relaxed)
+        )
+    }
+
+    private func mayAwaitCommits(lines: Int, bytes: Int) -> Bool {
+        bytes < Self.maximumUncommittedBytes && lines < self.maximumUncommittedLines.load(ordering: .relaxed)
     }
 
     /// Sends as long as there is a line and a place for it.
     private func pump() {
         defer { self.watchDelays() }
         // The lease is looked at before each line: a scheduler that was paused must not send (I-08).
-        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes, self.ownership.mayAct {
+        while self.mayAwaitCommits, self.ownership.mayAct {
             let now = self.platform.time.monotonicMilliseconds()
             guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
             if next.line.job.take() {
@@ -176,13 +194,14 @@ extension Dispatcher {
     private func note(_ verdict: RetryPolicy.EngineVerdict, about index: Int, _ answer: EngineAnswer) {
         switch verdict {
         case .fine, .unknown: break
+        case .changed: self.engineToAsk.yield(index)
         case .busy(let milliseconds):
             let until = self.platform.time.monotonicMilliseconds() + milliseconds
             self.state.withLock { $0.engineIsBusy(index, until: until) }
         case .unreachable:
             guard case .failed(let failure) = answer else { return }
             self.engineIsDown(index, reason: failure.message)
-            self.unreachable.yield(index)
+            self.engineToAsk.yield(index)
         }
     }
 
@@ -195,6 +214,7 @@ extension Dispatcher {
         case .record:
             let content = LineAnswer(line: line.line, attempts: line.attempts + 1, content: .init(answer))
             self.uncommittedBytes.add(content.bytes, ordering: .relaxed)
+            self.uncommittedLines.add(1, ordering: .relaxed)
             line.job.committer.commit(content)
         case .retry(let delay, let counted):
             guard !line.job.isEnding else { return }

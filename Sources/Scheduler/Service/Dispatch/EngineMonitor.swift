@@ -29,7 +29,7 @@ struct EngineMonitor: Service {
                         while (try? await self.platform.time.sleep(Self.refreshInterval)) != nil { alarm.yield() }
                     }
                 }
-                for await index in self.dispatcher.unreachableEngines {
+                for await index in self.dispatcher.enginesToAsk {
                     alarms[index]?.yield()
                 }
                 group.cancelAll()

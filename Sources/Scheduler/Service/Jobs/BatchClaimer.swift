@@ -73,6 +73,25 @@ struct BatchClaimer: Sendable {
         }
     }
 
+    /// Batches that were put aside are tried again: this may be the program that can read them.
+    func takeUpQuarantined() async throws {
+        var after: String?
+        repeat {
+            let page = try await self.environment.store.list(
+                RecordQuery(kind: .batch, label: BatchRecord.quarantinedLabel, after: after, limit: Self.pageBatches)
+            )
+            for record in page {
+                guard let batch = try? record.decoded(BatchRecord.self).object else { continue }
+                do throws(StoreError) {
+                    try await self.environment.store.apply([.update(try StoredRecord(batch, version: record.version))])
+                } catch {
+                    guard error == .conflict else { throw error }
+                }
+            }
+            after = page.count == Self.pageBatches ? page.last?.key.id : nil
+        } while after != nil
+    }
+
     /// Puts a batch aside whose record or files cannot be read: it is reported, and not tried again and again.
     func quarantine(_ id: String, because reason: String) async {
         self.logger.critical(

@@ -109,7 +109,9 @@ struct BatchRun: Sendable {
         records.epoch = batch.epoch
         let job = work.job
         self.onRunning(job, batch.models)
-        if batch.status == .inProgress {
+        // Damage may have cost results of a batch that had all of them: those lines run again.
+        let lacksResults = batch.status == .finalizing && batch.ending == nil && !work.done.isComplete
+        if batch.status == .inProgress || lacksResults {
             let end = try await self.untilEnd(work)
             batch = try await records.apply(to: self.id) { machine in
                 switch end {
@@ -191,23 +193,28 @@ struct BatchRun: Sendable {
             index: index,
             progress: recovery.progress,
             ownership: self.environment.ownership,
-            platform: self.environment.platform
-        ) { dispatcher.committed(bytes: $0) }
+            platform: self.environment.platform,
+            logger: self.logger
+        ) { dispatcher.committed(lines: $0, bytes: $1) }
         let job = RunningJob(number: self.number, id: self.id, endpoint: claimed.endpoint, committer: committer)
         return Work(batch: claimed, job: job, reader: reader, log: log, index: index, done: recovery.progress)
     }
 
     /// Blocking.
     private func openInput(_ fileID: String, lines: Int) throws -> PlanReader {
-        do throws(FileError) {
-            return PlanReader(
-                input: try self.environment.bytes.open(fileID),
-                plan: try self.environment.bytes.openPlan(of: fileID),
-                lines: lines
-            )
-        } catch {
+        do {
+            let plan = try self.environment.bytes.openPlan(of: fileID)
+            try plan.read(count: PlanHeader.encodedBytes, at: 0).withUnsafeBytes { try PlanHeader.check($0) }
+            return PlanReader(input: try self.environment.bytes.open(fileID), plan: plan, lines: lines)
+        } catch let error as FileError {
             guard error.isMissing else { throw error }
             throw UnreadableInput("its bytes are missing")
+        } catch PlanProblem.unknownVersion(let version) {
+            throw StoreError.unreadable(
+                "the plan of \(fileID) has version \(version); this version reads \(PlanHeader.version)"
+            )
+        } catch let error as PlanProblem {
+            throw UnreadableInput("its plan is damaged: \(error)")
         }
     }
 

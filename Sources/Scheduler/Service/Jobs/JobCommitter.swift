@@ -1,3 +1,4 @@
+import Logging
 import SchedulerCore
 import SchedulerStores
 import Synchronization
@@ -20,11 +21,12 @@ final class JobCommitter: Sendable {
     private let index: LocationIndex
     private let ownership: OwnershipKeeper
     private let platform: Platform
+    private let logger: Logger
     private let givesUp = Atomic<Bool>(false)
     private let arrivals: AsyncStream<Void>
     private let arrival: AsyncStream<Void>.Continuation
-    /// Called after each group with its bytes.
-    private let onCommit: @Sendable (_ bytes: Int) -> Void
+    /// Called after each group.
+    private let onCommit: @Sendable (_ lines: Int, _ bytes: Int) -> Void
     private let onEnd = Mutex<(@Sendable (Result<Void, any Error>) -> Void)?>(nil)
 
     init(
@@ -33,13 +35,15 @@ final class JobCommitter: Sendable {
         progress: LineProgress,
         ownership: OwnershipKeeper,
         platform: Platform,
-        onCommit: @escaping @Sendable (_ bytes: Int) -> Void
+        logger: Logger,
+        onCommit: @escaping @Sendable (_ lines: Int, _ bytes: Int) -> Void
     ) {
         self.log = log
         self.index = index
         self.progress = Mutex(progress)
         self.ownership = ownership
         self.platform = platform
+        self.logger = logger
         self.onCommit = onCommit
         (self.arrivals, self.arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -99,7 +103,7 @@ final class JobCommitter: Sendable {
             return pending
         }
         guard !answers.isEmpty else { return true }
-        defer { self.onCommit(answers.reduce(0) { $0 + $1.bytes }) }
+        defer { self.onCommit(answers.count, answers.reduce(0) { $0 + $1.bytes }) }
         do {
             try await self.append(answers)
             if self.progress.withLock({ $0.isComplete }) { self.end(.success(())) }
@@ -119,10 +123,19 @@ final class JobCommitter: Sendable {
                 return
             } catch let error as FileError where error.isOutOfSpace {
                 guard !self.givesUp.load(ordering: .relaxed) else { throw error }
-                self.trouble.withLock { $0 = "no space left for results" }
+                self.note(trouble: "no space left for results", error)
                 try await self.platform.time.sleep(Self.fullDiskPause)
             }
         }
+    }
+
+    /// Says once what holds the answers up.
+    private func note(trouble text: String, _ error: FileError) {
+        let isNew = self.trouble.withLock { trouble in
+            defer { trouble = text }
+            return trouble != text
+        }
+        if isNew { self.logger.error("answers wait for their commit", metadata: ["error": "\(error)"]) }
     }
 
     /// Writes and syncs one group, then lets its lines count. Blocking.

@@ -18,6 +18,7 @@ final class JobRunner: Service {
         var active: [String: ActiveBatch] = [:]
         var nextNumber = 0
         var looks = 0
+        var hasTakenUpQuarantined = false
         var isStopping = false
     }
 
@@ -95,6 +96,11 @@ extension JobRunner {
         self.state.withLock { $0.active[id]?.job }?.send(.cancelRequested)
     }
 
+    /// What keeps a batch that runs here from storing its results; nil: nothing.
+    func trouble(of id: String) -> String? {
+        self.state.withLock { state in state.active[id].flatMap { $0.trouble ?? $0.job?.committer.waitingReason } }
+    }
+
     /// What runs here.
     var activeBatches: [ActiveBatch] {
         self.state.withLock { state in state.active.values.sorted { $0.id < $1.id } }
@@ -130,6 +136,10 @@ extension JobRunner {
         guard let owner = self.environment.ownership.owner, self.environment.ownership.mayAct else { return [] }
         guard let (active, room) = self.room() else { return [] }
         do {
+            if !self.state.withLock({ $0.hasTakenUpQuarantined }) {
+                try await self.claimer.takeUpQuarantined()
+                self.state.withLock { $0.hasTakenUpQuarantined = true }
+            }
             for batch in try await self.claimer.claim(for: owner, besides: active, room) {
                 if self.begin(batch) { claimed.append(batch) }
             }

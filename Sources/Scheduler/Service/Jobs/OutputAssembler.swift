@@ -97,7 +97,7 @@ struct OutputAssembler {
     }
 
     private var notRun: LineError {
-        self.batch.ending == .expired ? .expired : .cancelled
+        self.batch.status == .cancelling ? .cancelled : .expired
     }
 }
 

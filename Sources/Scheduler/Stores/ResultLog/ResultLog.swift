@@ -27,7 +27,7 @@ public final class ResultLog: @unchecked Sendable {
         for segment in accepted {
             let file = try files.open(Self.path(directory, segment.epoch), .read)
             segments.append(file)
-            formats.append(try Self.format(of: file, job: job, epoch: segment.epoch))
+            formats.append(try Self.format(of: file, job: job, epoch: segment.epoch).format)
         }
         let path = Self.path(directory, epoch)
         // A segment of an epoch that was never recorded does not count.
@@ -57,13 +57,18 @@ public final class ResultLog: @unchecked Sendable {
     }
 
     /// The format of a stored segment; a damaged header counts as one of the version that is written.
-    static func format(of file: any OpenFile, job: String, epoch: UInt32) throws -> SegmentFormat {
+    static func format(
+        of file: any OpenFile,
+        job: String,
+        epoch: UInt32
+    ) throws -> (format: SegmentFormat, isDamaged: Bool) {
         do {
-            return try file.read(count: SegmentFormat.maximumHeaderBytes, at: 0).withUnsafeBytes {
+            let format = try file.read(count: SegmentFormat.maximumHeaderBytes, at: 0).withUnsafeBytes {
                 try SegmentFormat.read($0, job: job, epoch: epoch)
             }
+            return (format, false)
         } catch SegmentFormat.Problem.damaged {
-            return SegmentFormat(job: job, epoch: epoch)
+            return (SegmentFormat(job: job, epoch: epoch), true)
         } catch SegmentFormat.Problem.unknownVersion(let version) {
             throw StoreError.unreadable(
                 "\(file.path) has segment format \(version); this version reads up to \(SegmentFormat.version)"

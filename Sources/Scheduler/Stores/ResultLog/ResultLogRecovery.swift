@@ -72,9 +72,14 @@ public struct ResultLogRecovery: Sendable {
             return
         }
         let size = try file.size()
+        let (format, hasDamagedHeader) = try ResultLog.format(of: file, job: self.job, epoch: epoch)
+        // Without a record it is the header of a segment that was not finished.
+        if hasDamagedHeader, size > format.headerBytes {
+            self.damage.append(Damage(path: path, bytes: 0..<Int64(format.headerBytes)))
+        }
         var scan = SegmentScan(
             file: file,
-            format: try ResultLog.format(of: file, job: self.job, epoch: epoch),
+            format: format,
             end: min(accepted ?? size, size)
         )
         let segment = self.segments.count
