@@ -49,7 +49,9 @@ package struct SchedulerNode: Sendable {
     /// - Throws: `FileError` or `StoreError` when the data directory cannot be used.
     package init(_ parts: Parts, configuration: SchedulerConfiguration, logger: Logger) async throws {
         let failures = parts.failures ?? StoreFailures(logger: logger)
-        let platform = parts.platform.watched(by: failures)
+        var watched = parts.platform.watched(by: failures)
+        watched.time = watched.time.doubtingTheWallClock(newest: await Self.newestTime(parts.store), logger: logger)
+        let platform = watched
         let directory = parts.dataDirectory
         let instance = "scheduler-" + ObjectID.hex(platform.random())
         let instances = InstanceLocks(dataDirectory: directory, files: platform.files)
@@ -124,6 +126,16 @@ package struct SchedulerNode: Sendable {
             startedAt: platform.time.unixSeconds
         ).register(in: &router)
         self.router = router
+    }
+
+    /// When the newest object was made, in Unix milliseconds. Without it the clock has no bound, which does no harm.
+    private static func newestTime(_ store: any MetadataStore) async -> Int64? {
+        var newest: Int64?
+        for kind in [RecordKind.batch, .file] {
+            guard let id = try? await store.list(RecordQuery(kind: kind, limit: 1)).first?.key.id else { continue }
+            newest = [newest, ObjectID.unixMilliseconds(of: id)].compactMap { $0 }.max()
+        }
+        return newest
     }
 
     /// Runs services until all have ended; the first failure ends the others. Graceful shutdown reaches each of them.

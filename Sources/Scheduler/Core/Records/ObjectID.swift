@@ -34,6 +34,12 @@ public enum ObjectID {
         return bytes.dropFirst(kind.rawValue.utf8.count).allSatisfy { self.digits.contains($0) }
     }
 
+    /// When an object was made, in Unix milliseconds; nil for what is not an id.
+    public static func unixMilliseconds(of id: String) -> Int64? {
+        guard Kind.allCases.contains(where: { self.isWellFormed(id, $0) }) else { return nil }
+        return Int64(id.suffix(32).prefix(12), radix: 16)
+    }
+
     /// The id of one line's request, the same at every attempt: the batch's digits and the line's number.
     public static func request(batchID: String, line: Int) -> String {
         let batch = batchID.utf8.dropFirst(Kind.batch.rawValue.utf8.count)

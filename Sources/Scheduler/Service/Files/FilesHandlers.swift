@@ -82,7 +82,7 @@ extension FilesHandlers {
             request.data,
             at: request.offset,
             crc: request.crc32c,
-            now: self.platform.time.unixSeconds
+            now: self.platform.time.monotonicSeconds
         )
         return WriteChunkResponse(stagedBytes: staged)
     }
@@ -103,7 +103,11 @@ extension FilesHandlers {
         // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
         guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
         let now = self.platform.time.unixSeconds
-        let record = try await upload.complete(bytes: request.bytes, purpose: purpose, now: now) { findings in
+        let record = try await upload.complete(
+            bytes: request.bytes,
+            purpose: purpose,
+            now: self.platform.time.monotonicSeconds
+        ) { findings in
             let record = FileRecord(
                 id: upload.fileID,
                 tenant: tenant,

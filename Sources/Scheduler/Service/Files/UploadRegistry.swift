@@ -47,7 +47,7 @@ final class UploadRegistry: Service {
             fileID: self.platform.makeID(.file),
             writer: writer,
             threads: self.bytes.threads,
-            now: self.platform.time.unixSeconds
+            now: self.platform.time.monotonicSeconds
         )
         self.uploads.withLock { $0[id] = upload }
         return upload
@@ -71,11 +71,11 @@ final class UploadRegistry: Service {
     }
 
     private func dropIdle() async {
-        let oldestFinished = self.platform.time.unixSeconds - Self.finishedSeconds
+        let oldestFinished = self.platform.time.monotonicSeconds - Self.finishedSeconds
         for upload in self.finished.withLock({ Array($0.values) }) where await upload.lastUse < oldestFinished {
             _ = self.finished.withLock { $0.removeValue(forKey: upload.id) }
         }
-        let oldest = self.platform.time.unixSeconds - Self.idleSeconds
+        let oldest = self.platform.time.monotonicSeconds - Self.idleSeconds
         for upload in self.uploads.withLock({ Array($0.values) }) where await upload.lastUse < oldest {
             self.remove(upload.id)
             // A staged file that cannot be removed now goes at the next start.

@@ -333,7 +333,8 @@ struct BatchRun: Sendable {
         of batch: BatchRecord,
         _ assembled: (result: AssembledOutput, outputBytes: Int64, errorBytes: Int64)
     ) throws -> [RecordChange] {
-        let now = self.now
+        // A wall clock that was set back must not make them older than the batch.
+        let now = max(self.now, batch.times.finalizingAt ?? batch.times.createdAt)
         let lifetime = batch.outputLifetimeSeconds ?? FilePurpose.batchOutput.defaultLifetimeSeconds
         let files = [
             (batch.outputFileID, "output", assembled.outputBytes, assembled.result.counts.completed),

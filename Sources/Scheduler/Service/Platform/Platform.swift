@@ -12,7 +12,7 @@ package struct Platform: Sendable {
     /// Threads that do nothing but commit.
     package let commitThreads: any BlockingThreads
     /// Clocks and waiting.
-    package let time: SystemTime
+    package var time: SystemTime
     /// Random bits; for spreading and for names, not for secrets.
     package let random: @Sendable () -> UInt64
     /// Whether a rare case occurs now.

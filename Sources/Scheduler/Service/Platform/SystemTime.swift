@@ -28,6 +28,9 @@ package struct SystemTime: Sendable {
     /// Now, in seconds since 1970.
     package var unixSeconds: Int64 { self.unixMilliseconds() / 1_000 }
 
+    /// Now, in seconds of a clock that never jumps.
+    var monotonicSeconds: Int64 { self.monotonicMilliseconds() / 1_000 }
+
     /// The machine's clocks.
     package static let system = SystemTime(
         monotonicMilliseconds: { Self.read(CLOCK_MONOTONIC) },
