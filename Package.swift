@@ -100,7 +100,7 @@ let package = Package(
 
         // The scheduler, from its pure core outwards.
         .module("SchedulerCore", "Scheduler/Core", ["Checksum", "JSONSpans", .deque]),
-        .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", "FailPoints", .grdb]),
+        .module("SchedulerStores", "Scheduler/Stores", ["SchedulerCore", "Checksum", "FailPoints", .grdb]),
         .module("SchedulerEngines", "Scheduler/Engines", ["SchedulerCore", "CurlHTTP", "JSONSpans"]),
         .module("SchedulerDrivers", "Scheduler/Drivers", ["SchedulerEngines"]),
         .module(

@@ -2,30 +2,43 @@ import Glibc
 import SchedulerStores
 import Synchronization
 
-/// The machine's files, of which one sync fails.
+/// The machine's files, of which one sync or one write fails.
 final class FailingFileSystem: FileSystem {
     private let real = LocalFileSystem()
-    private let syncs = Atomic<Int>(0)
+    private let calls = Atomic<Int>(0)
+    private let kind: Kind
     private let path = Mutex("")
     private let failing: Int
     private let code: Int32
 
+    enum Kind {
+        /// Of a file or a directory.
+        case sync
+        case write
+    }
+
     /// - Parameters:
-    ///   - failing: the number of the sync, of a file or a directory, that fails; from 1.
+    ///   - failing: the number of the call of this kind that fails; from 1.
     ///   - code: its `errno`.
-    init(failing: Int, code: Int32 = EIO) {
+    init(failing: Int, _ kind: Kind = .sync, code: Int32 = EIO) {
+        self.kind = kind
         self.failing = failing
         self.code = code
     }
 
-    /// What the sync that fails was about; empty until then.
+    /// What the call that fails was about; empty until then.
     var failed: String { self.path.withLock { $0 } }
 
-    /// Whether the sync that fails has been reached.
-    var hasFailed: Bool { self.syncs.load(ordering: .relaxed) >= self.failing }
+    /// Whether the call that fails has been reached.
+    var hasFailed: Bool { self.calls.load(ordering: .relaxed) >= self.failing }
 
-    func sync(_ operation: String, _ path: String, _ real: () throws(FileError) -> Void) throws(FileError) {
-        guard self.syncs.add(1, ordering: .relaxed).newValue != self.failing else {
+    func perform(
+        _ kind: Kind,
+        _ operation: String,
+        _ path: String,
+        _ real: () throws(FileError) -> Void
+    ) throws(FileError) {
+        guard kind != self.kind || self.calls.add(1, ordering: .relaxed).newValue != self.failing else {
             self.path.withLock { $0 = path }
             throw FileError(operation, path: path, code: self.code)
         }
@@ -38,10 +51,7 @@ final class FailingFileSystem: FileSystem {
 
     func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory { try self.real.map(path, bytes: bytes) }
 
-    func rename(_ from: String, to target: String) throws(FileError) {
-        guard Glibc.rename(from, target) == 0 else { throw FileError("rename", path: target, code: errno) }
-        try self.syncDirectory(of: target)
-    }
+    func replace(_ target: String, with path: String) throws(FileError) { try self.real.replace(target, with: path) }
 
     func remove(_ path: String) throws(FileError) { try self.real.remove(path) }
 
@@ -55,7 +65,7 @@ final class FailingFileSystem: FileSystem {
     func list(_ path: String) throws(FileError) -> [String] { try self.real.list(path) }
 
     func syncDirectory(of path: String) throws(FileError) {
-        try self.sync("fsync", path) { () throws(FileError) in try self.real.syncDirectory(of: path) }
+        try self.perform(.sync, "fsync", path) { () throws(FileError) in try self.real.syncDirectory(of: path) }
     }
 
     func lock(_ path: String) throws(FileError) -> (any FileLock)? { try self.real.lock(path) }
@@ -75,7 +85,9 @@ private final class FailingFile: OpenFile {
     func size() throws(FileError) -> Int64 { try self.file.size() }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-        try self.file.write(bytes, at: offset)
+        try self.system.perform(.write, "write", self.path) { () throws(FileError) in
+            try self.file.write(bytes, at: offset)
+        }
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
@@ -83,6 +95,6 @@ private final class FailingFile: OpenFile {
     }
 
     func syncData() throws(FileError) {
-        try self.system.sync("fdatasync", self.path) { () throws(FileError) in try self.file.syncData() }
+        try self.system.perform(.sync, "fdatasync", self.path) { () throws(FileError) in try self.file.syncData() }
     }
 }

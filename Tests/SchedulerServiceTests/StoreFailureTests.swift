@@ -64,8 +64,8 @@ struct StoreFailureTests {
             }
             #expect(error.code == .failedPrecondition)
         }
-        // The plan's bytes and the file's.
-        #expect(refusals == 2)
+        // The plan's bytes and the file's, each with its checksums.
+        #expect(refusals == 4)
     }
 
     @Test("T-06 once a sync has failed nothing is written and nothing counts, whoever asks")

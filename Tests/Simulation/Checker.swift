@@ -180,7 +180,8 @@ struct FinalChecks {
     private func checkOrphans() {
         let files = self.cluster.store.files()
         let plans = files.filter { $0.purpose == .batch }.map { $0.id + ".plan" }
-        let referenced = Set(files.map(\.blobKey) + plans)
+        let blobs = files.map(\.blobKey) + plans
+        let referenced = Set(blobs + blobs.map { $0 + ".sums" })
         var found: Set<String> = []
         for shard in self.cluster.disk.names(in: "/data/blobs") {
             found.formUnion(self.cluster.disk.names(in: "/data/blobs/\(shard)"))

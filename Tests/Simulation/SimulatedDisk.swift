@@ -202,15 +202,14 @@ struct SimulatedFileSystem: FileSystem {
         }
     }
 
-    func rename(_ from: String, to target: String) throws(FileError) {
+    func replace(_ target: String, with path: String) throws(FileError) {
         try self.perform("rename", target) { () throws(FileError) in
-            guard let node = self.disk.node(from), self.disk.node(SimulatedDisk.parent(target)) != nil else {
+            guard let node = self.disk.node(path), self.disk.node(SimulatedDisk.parent(target)) != nil else {
                 throw FileError("rename", path: target, code: ENOENT)
             }
-            self.disk.set(nil, at: from)
+            self.disk.set(nil, at: path)
             self.disk.set(node, at: target)
         }
-        try self.syncDirectory(of: target)
     }
 
     func remove(_ path: String) throws(FileError) {

@@ -93,6 +93,11 @@ enum RPCErrors {
     }
 
     static func file(_ error: FileError) -> RPCError {
+        if let damage = error.damage {
+            // The name of the file and not where it is.
+            let name = error.path.split(separator: "/").last ?? ""
+            return self.make(.dataLoss, "The stored file \(name) \(damage).", reason: "file_damaged")
+        }
         if error.isOutOfSpace {
             return self.make(.unavailable, "No space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
         }

@@ -49,6 +49,7 @@ extension APIError {
         case .notFound: 404
         case .alreadyExists: 409
         case .resourceExhausted: reason == "file_too_large" ? 413 : 429
+        case .dataLoss: 500
         case .unavailable: 503
         case .deadlineExceeded: 504
         default: nil

@@ -15,26 +15,30 @@ struct FileDownloader: Sendable {
         let reply = try await self.calls.call(FilesService.getFile, GetFileRequest(fileID: fileID))
         guard let file = reply.file, let length = Int(exactly: file.bytes) else { throw APIError.internalError }
         let slot = try self.budget.begin()
+        // Read before the answer begins: a file that cannot be read is an error and not a cut connection.
+        let start = try await self.read(fileID: fileID, offset: 0, length: min(UInt64(slot.chunkBytes), file.bytes))
         var headers = HTTPFields()
         headers[.contentType] = "application/octet-stream"
         headers[.contentDisposition] = AttachmentName.contentDisposition(filename: file.filename)
         let body = ResponseBody(contentLength: length) { writer in
-            try await self.stream(fileID: fileID, bytes: file.bytes, slot: slot, to: &writer)
+            try await writer.write(start)
+            try await self.stream(fileID: fileID, from: UInt64(start.readableBytes), file.bytes, slot, to: &writer)
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    /// Writes the whole file; a failure ends the connection, which tells the client that bytes are missing.
+    /// Writes the file from an offset on; a failure ends the connection, which tells the client that bytes are missing.
     private func stream(
         fileID: String,
-        bytes: UInt64,
-        slot: TransferSlot,
+        from start: UInt64,
+        _ bytes: UInt64,
+        _ slot: TransferSlot,
         to writer: inout any ResponseBodyWriter
     ) async throws {
         try await withThrowingTaskGroup(of: (UInt64, ByteBuffer).self) { group in
-            var requested: UInt64 = 0
-            var written: UInt64 = 0
+            var requested = start
+            var written = start
             var waiting: [UInt64: ByteBuffer] = [:]
             var inFlight = 0
             while written < bytes {

@@ -210,8 +210,12 @@ extension FilesHandlers {
         }
         let count = min(Int(request.maximumBytes), Self.maximumChunkBytes)
         let bytes = self.bytes
-        let data = try await bytes.threads.run {
-            try bytes.open(file.blobKey).read(count: count, at: offset)
+        let data: [UInt8]
+        do {
+            data = try await bytes.threads.run { try bytes.open(file.blobKey).read(count: count, at: offset) }
+        } catch let error as FileError where error.damage != nil {
+            self.logger.error("a stored file is damaged", metadata: ["error": "\(error)"])
+            throw error
         }
         return ReadFileResponse(data: .init(bytes: data), fileBytes: UInt64(file.bytes))
     }

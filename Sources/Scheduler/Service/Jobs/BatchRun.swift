@@ -26,6 +26,11 @@ struct BatchRun: Sendable {
             return try await self.toEndOfReadableInput()
         } catch let error as UnreadableInput {
             return try await self.fail([.unreadableInput(error.reason)], omitted: 0)
+        } catch let error as FileError {
+            // Blobs are the only files that are checked by blocks, and the input and its plan the only ones read here.
+            guard let damage = error.damage else { throw error }
+            self.logger.error("the batch's input is damaged", metadata: ["error": "\(error)"])
+            return try await self.fail([.unreadableInput("it \(damage)")], omitted: 0)
         }
     }
 

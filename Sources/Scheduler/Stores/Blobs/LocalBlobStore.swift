@@ -1,6 +1,7 @@
 /// Blobs as files: `blobs/<two last digits>/<key>`, staged in `staging/<instance>/`.
 ///
-/// A commit is write, sync, rename, sync of the directory: after a crash a key has all its bytes or does not exist.
+/// A commit is write, sync, rename, sync of the directory: after a crash a key has all its bytes or does not exist. The
+/// checksums of a blob are beside it in a file of their own and are there before it is.
 public struct LocalBlobStore: BlobStore {
     private let files: any FileSystem
     private let blobs: String
@@ -38,17 +39,27 @@ public struct LocalBlobStore: BlobStore {
 
     /// Opens a committed blob.
     public func open(_ key: String) throws(FileError) -> any BlobReader {
-        try LocalBlobReader(file: try self.files.open(self.path(key), .read))
+        try LocalBlobReader(key: key, file: try self.files.open(self.path(key), .read), sums: try self.openSums(key))
+    }
+
+    private func openSums(_ key: String) throws(FileError) -> (any OpenFile)? {
+        do throws(FileError) {
+            return try self.files.open(self.path(BlockSums.name(of: key)), .read)
+        } catch {
+            guard error.isMissing else { throw error }
+            return nil
+        }
     }
 
     /// Removes a blob; a missing one is fine.
     public func remove(_ key: String) throws(FileError) {
+        try self.files.remove(self.path(BlockSums.name(of: key)))
         try self.files.remove(self.path(key))
     }
 
     /// The keys of one of the directories that `shards` names.
     public func keys(in shard: String) throws(FileError) -> [String] {
-        try self.files.list("\(self.blobs)/\(shard)")
+        Array(Set(try self.files.list("\(self.blobs)/\(shard)").map(BlockSums.key(ofName:))))
     }
 
     /// The directories that hold blobs.
@@ -73,7 +84,10 @@ public struct LocalBlobStore: BlobStore {
     }
 }
 
-private final class LocalStagedBlob: StagedBlob {
+private final class LocalStagedBlob: StagedBlob, @unchecked Sendable {
+    // Guard: `StagedBlob` has one writer at a time.
+
+    private var sums = BlockSummer()
     private let file: any OpenFile
     private let files: any FileSystem
     private let pathOf: @Sendable (String) -> String
@@ -85,7 +99,9 @@ private final class LocalStagedBlob: StagedBlob {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+        precondition(offset == self.sums.bytes, "a blob is written in order")
         try self.file.write(bytes, at: offset)
+        self.sums.update(bytes)
     }
 
     func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8] {
@@ -96,11 +112,24 @@ private final class LocalStagedBlob: StagedBlob {
         let target = self.pathOf(key)
         let directory = String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)])
         try self.files.makeDirectory(directory)
+        try self.writeSums(key)
         try self.file.syncData()
+        try self.files.replace(BlockSums.name(of: target), with: self.sumsPath)
         try self.files.rename(self.file.path, to: target)
     }
 
+    private var sumsPath: String { BlockSums.name(of: self.file.path) }
+
+    private func writeSums(_ key: String) throws(FileError) {
+        // An earlier try may have found no room.
+        try self.files.remove(self.sumsPath)
+        let file = try self.files.open(self.sumsPath, .create)
+        try file.write(self.sums.encoded(key: key), at: 0)
+        try file.syncData()
+    }
+
     func abort() throws(FileError) {
+        try self.files.remove(self.sumsPath)
         try self.files.remove(self.file.path)
     }
 }
@@ -108,17 +137,34 @@ private final class LocalStagedBlob: StagedBlob {
 private struct LocalBlobReader: BlobReader {
     let file: any OpenFile
     let bytes: Int64
+    private let sums: BlockSums?
 
-    init(file: any OpenFile) throws(FileError) {
+    /// - Parameter sums: the file of its checksums; nil: it has none.
+    init(key: String, file: any OpenFile, sums: (any OpenFile)?) throws(FileError) {
         self.file = file
-        self.bytes = try self.file.size()
+        self.bytes = try file.size()
+        if let sums {
+            self.sums = try BlockSums(sums, key: key, bytes: self.bytes)
+        } else {
+            self.sums = nil
+        }
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
-        try self.file.read(into: buffer, at: offset)
+        let count = try self.file.read(into: buffer, at: offset)
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        try self.sums?.verify(bytes, at: offset, of: self.file, size: self.bytes)
+        return count
     }
 
     func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8] {
-        try self.file.read(count: count, at: offset)
+        let bytes = try self.file.read(count: count, at: offset)
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(FileError) in
+                try self.sums?.verify(bytes, at: offset, of: self.file, size: self.bytes)
+            }
+        }
+        try result.get()
+        return bytes
     }
 }

@@ -8,12 +8,21 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     public var path: String
     /// `errno` of the call.
     public var code: Int32
+    /// What is wrong with the file, when it was read and is not what was written.
+    public var damage: String?
 
     /// Makes an error.
     public init(_ operation: String, path: String, code: Int32) {
         self.operation = operation
         self.path = path
         self.code = code
+    }
+
+    /// What was read is not what was written.
+    static func damaged(_ path: String, _ damage: String) -> FileError {
+        var error = FileError("verify", path: path, code: EBADMSG)
+        error.damage = damage
+        return error
     }
 
     /// Makes an error from `errno`.
@@ -34,6 +43,7 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// For people.
     public var description: String {
-        "\(self.operation) \(self.path): \(String(cString: strerror(self.code)))"
+        if let damage = self.damage { return "\(self.path) \(damage)" }
+        return "\(self.operation) \(self.path): \(String(cString: strerror(self.code)))"
     }
 }

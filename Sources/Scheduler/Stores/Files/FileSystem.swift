@@ -4,8 +4,8 @@ public protocol FileSystem: Sendable {
     func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile
     /// Makes a file of `bytes` bytes, in place of one that is there, and maps it. Its content outlives no crash.
     func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory
-    /// Renames within a volume, in place of what is there, and makes the new name durable.
-    func rename(_ from: String, to target: String) throws(FileError)
+    /// Renames within a volume, in place of what is there; `syncDirectory` makes the new name durable.
+    func replace(_ target: String, with path: String) throws(FileError)
     /// Removes a file; a missing one is fine.
     func remove(_ path: String) throws(FileError)
     /// Makes a directory and those above it, and makes its name durable.
@@ -24,6 +24,12 @@ public protocol FileSystem: Sendable {
 public protocol FileLock: AnyObject, Sendable {}
 
 extension FileSystem {
+    /// Renames within a volume, in place of what is there, and makes the new name durable.
+    public func rename(_ from: String, to target: String) throws(FileError) {
+        try self.replace(target, with: from)
+        try self.syncDirectory(of: target)
+    }
+
     /// Removes a directory with the files in it (no directories below); a missing one is fine.
     public func removeDirectory(_ path: String) throws(FileError) {
         for name in try self.list(path) {

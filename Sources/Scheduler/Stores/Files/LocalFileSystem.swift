@@ -23,12 +23,11 @@ public struct LocalFileSystem: FileSystem {
         return MappedMemory(start: mapped, bytes: bytes) { munmap($0, $1) }
     }
 
-    /// Renames within a volume and makes the new name durable.
-    public func rename(_ from: String, to target: String) throws(FileError) {
+    /// Renames within a volume.
+    public func replace(_ target: String, with path: String) throws(FileError) {
         FailPoint.reach("store.before_rename")
-        guard Glibc.rename(from, target) == 0 else { throw FileError("rename", path: target) }
+        guard Glibc.rename(path, target) == 0 else { throw FileError("rename", path: target) }
         FailPoint.reach("store.after_rename")
-        try self.syncDirectory(of: target)
     }
 
     /// Removes a file; a missing one is fine.
