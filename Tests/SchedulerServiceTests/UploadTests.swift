@@ -103,16 +103,53 @@ struct UploadTests {
         }
     }
 
-    private static func withUpload(_ body: @Sendable (Upload, any BlobStore) async throws -> Void) async throws {
+    @Test("T-05 a disk that is full at any write of an upload costs nothing but another try")
+    func fullAtEachWrite() async throws {
+        let lines = (0..<300).map { number in
+            #"{"custom_id":"\#(number % 290)","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":"a"}}"#
+        }
+        let content = Array(lines.joined(separator: "\n").utf8)
+        for failing in 1... {
+            let files = FailingFileSystem(failing: failing, .write, code: ENOSPC)
+            try await Self.withUpload(on: files, purpose: .batch) { upload, blobs in
+                for start in stride(from: 0, to: content.count, by: 10_000) {
+                    let chunk = ByteBuffer(bytes: content[start..<min(start + 10_000, content.count)])
+                    try await Self.again { _ = try await upload.write(chunk, at: UInt64(start)) }
+                }
+                let findings = try await Self.again { try await upload.findings(content.count) }
+                #expect(findings?.lines == 300)
+                #expect(findings?.problems.count == 10)
+                #expect(try blobs.open("file-1").read(count: content.count + 1, at: 0) == content)
+                let plan = try blobs.open("file-1.plan")
+                #expect(plan.bytes == Int64(PlanHeader.encodedBytes + 300 * PlanEntry.encodedBytes))
+            }
+            guard files.hasFailed else { break }
+        }
+    }
+
+    /// Tries twice.
+    private static func again<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch is FileError {
+            return try await body()
+        }
+    }
+
+    private static func withUpload(
+        on files: any FileSystem = LocalFileSystem(),
+        purpose: FilePurpose = .userData,
+        _ body: @Sendable (Upload, any BlobStore) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("upload-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let blobs = try LocalBlobStore(directory: directory, instance: "a", files: LocalFileSystem())
-        let writer = try UploadWriter(id: "upload_1", mayBeBatchInput: false, blobs: blobs)
+        let blobs = try LocalBlobStore(directory: directory, instance: "a", files: files)
+        let writer = try UploadWriter(id: "upload_1", mayBeBatchInput: purpose == .batch, blobs: blobs)
         let upload = Upload(
             id: "upload_1",
             tenant: "default",
-            purpose: .userData,
+            purpose: purpose,
             fileID: "file-1",
             writer: writer,
             threads: Self.threads,
@@ -136,6 +173,22 @@ extension Upload {
                 purpose: .userData
             )
         }
+    }
+
+    /// Completes it as a batch input with a record that nobody stores, and gives what was found in it.
+    fileprivate func findings(_ bytes: Int) async throws -> InputFileFindings? {
+        try await self.complete(bytes: UInt64(bytes), purpose: .batch, now: 0) { findings in
+            FileRecord(
+                id: self.fileID,
+                tenant: "default",
+                bytes: Int64(bytes),
+                createdAt: 0,
+                expiresAt: nil,
+                filename: "f",
+                purpose: .batch,
+                input: findings
+            )
+        }.input
     }
 
     /// Writes a chunk with the right checksum.

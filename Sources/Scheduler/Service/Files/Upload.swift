@@ -72,8 +72,9 @@ actor Upload {
             self.waiters.wakeAll()
         }
         guard let writer = self.writer else { throw Self.closed }
+        // A failure behind the bytes' own write, such as a full disk at the plan's, has taken them all the same.
+        defer { self.applied = UInt64(writer.stagedBytes) }
         try await self.threads.run { try writer.append(data) }
-        self.applied = end
         return end
     }
 

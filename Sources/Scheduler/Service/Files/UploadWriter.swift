@@ -13,6 +13,9 @@ final class UploadWriter: @unchecked Sendable {
     private var plan: (any StagedBlob)?
     private var planBytes: Int64 = 0
     private var indexer: InputFileIndexer?
+    /// What the pass has found and a failure kept from being looked at or written.
+    private var suspect: InputFileIndexer.Suspect?
+    private var unwrittenPlan: [UInt8] = []
     private var isPassFinished = false
     private var isPlanCommitted = false
     private(set) var stagedBytes: Int64 = 0
@@ -25,8 +28,11 @@ final class UploadWriter: @unchecked Sendable {
         self.indexer = mayBeBatchInput ? InputFileIndexer() : nil
     }
 
-    /// Adds the next bytes.
+    /// Adds the next bytes. After a failure `stagedBytes` tells whether they were taken; what they still need is done by
+    /// the next call.
     func append(_ bytes: ByteBuffer) throws {
+        try self.resolveSuspects()
+        try self.writePlan()
         try bytes.withUnsafeReadableBytes { bytes in
             try self.staged.write(bytes, at: self.stagedBytes)
             self.stagedBytes += Int64(bytes.count)
@@ -61,17 +67,21 @@ final class UploadWriter: @unchecked Sendable {
 
     /// A custom_id with the hash of an earlier one: the earlier line says whether it is the same.
     private func resolveSuspects() throws {
-        while let suspect = self.indexer?.nextSuspect() {
+        while let suspect = self.suspect ?? self.indexer?.nextSuspect() {
+            self.suspect = suspect
             let line = try self.staged.read(count: Int(suspect.earlier.length), at: Int64(suspect.earlier.offset))
             line.withUnsafeBytes { self.indexer?.resolve(suspect, earlierLine: $0) }
+            self.suspect = nil
         }
     }
 
     private func writePlan() throws {
-        guard let bytes = self.indexer?.takePlanBytes(), !bytes.isEmpty else { return }
+        self.unwrittenPlan += self.indexer?.takePlanBytes() ?? []
+        guard !self.unwrittenPlan.isEmpty else { return }
         let plan = try self.plan ?? self.blobs.stage(self.id + ".plan")
         self.plan = plan
-        try bytes.withUnsafeBytes { try plan.write($0, at: self.planBytes) }
-        self.planBytes += Int64(bytes.count)
+        try self.unwrittenPlan.withUnsafeBytes { try plan.write($0, at: self.planBytes) }
+        self.planBytes += Int64(self.unwrittenPlan.count)
+        self.unwrittenPlan = []
     }
 }
