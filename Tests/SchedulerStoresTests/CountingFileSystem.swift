@@ -24,7 +24,7 @@ struct CountingFileSystem: FileSystem {
     }
 
     func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory { try self.files.map(path, bytes: bytes) }
-    func rename(_ from: String, to target: String) throws(FileError) { try self.files.rename(from, to: target) }
+    func replace(_ target: String, with path: String) throws(FileError) { try self.files.replace(target, with: path) }
     func remove(_ path: String) throws(FileError) { try self.files.remove(path) }
     func makeDirectory(_ path: String) throws(FileError) { try self.files.makeDirectory(path) }
     func removeEmptyDirectory(_ path: String) throws(FileError) { try self.files.removeEmptyDirectory(path) }
