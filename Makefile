@@ -8,7 +8,7 @@ export INPUT OUTPUT ENGINE
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: deps
 deps: ## install the Debian packages that the project needs
@@ -56,15 +56,33 @@ bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
 	@scripts/deps.sh bench
 	@Benchmarks/bench_aibrix.sh
 
+.PHONY: bench-durability
+bench-durability: ## measure what syncing costs, and how fast a full store is up again after kill -9
+	@scripts/deps.sh bench
+	@Benchmarks/bench_durability.sh
+
 SEEDS ?= 20
 FIRST ?= 1
 BATCHES ?= 100
 LINES ?= 900
-export SEEDS FIRST BATCHES LINES
+SCENARIO ?= dense
+export SEEDS FIRST BATCHES LINES SCENARIO
 
 .PHONY: simulate
-simulate: deps ## run whole schedulers under SEEDS seeds from FIRST on, with crashes, power losses and other faults
+simulate: deps ## run whole schedulers under SEEDS seeds from FIRST on; SCENARIO=dense (an hour of faults) or long (60 days)
 	@scripts/simulate.sh
+
+MINUTES ?= 30
+SEED ?=
+export MINUTES SEED
+
+.PHONY: soak
+soak: deps ## run the services for MINUTES (30) with random kills and faults of SEED (random), and check everything
+	@scripts/soak.sh
+
+.PHONY: mutate
+mutate: deps ## take the protections away one at a time and see the named test fail
+	@python3 -B scripts/mutate.py --work .build/mutants
 
 .PHONY: clean
 clean: ## remove what builds leave

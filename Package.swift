@@ -183,8 +183,8 @@ let package = Package(
         .tests(
             "SchedulerServiceTests",
             [
-                "SchedulerService", "SchedulerCore", "SchedulerStores", "GatewayServer", "EngineSimulator", "Settings",
-                "Checksum", "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
+                "SchedulerService", "SchedulerCore", "SchedulerStores", "SchedulerEngines", "CurlHTTP", "GatewayServer",
+                "EngineSimulator", "Settings", "Checksum", "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
             ]
         ),
     ]

@@ -1,15 +1,10 @@
 #!/usr/bin/env bash
-# Runs the real programs with the official OpenAI SDK. Argument: the folder with the programs.
+# Runs the real programs with the official OpenAI SDK and under faults. Arguments: the folder with the programs, and a
+# file that gets a line of JSON for each test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=$1
-requirements=Tests/EndToEnd/requirements.txt
-if ! cmp -s $requirements .venv/installed.txt; then
-    python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check -r $requirements
-    cp $requirements .venv/installed.txt
-fi
-export PROGRAMS=$bin
-for tests in history_test sdk_test durability_test crash_test power_loss_test; do
-    .venv/bin/python -B -W ignore "Tests/EndToEnd/$tests.py"
-done
+export PROGRAMS=$1
+results=${2:-/dev/null}
+scripts/venv.sh
+.venv/bin/python -B -W ignore Tests/EndToEnd/run.py --results "$results" sdk_test durability_test ratchet_test \
+    scenarios_test history_test engine_faults_test link_faults_test disk_faults_test clock_test power_loss_test crash_test

@@ -12,8 +12,10 @@ swift format lint --strict --recursive --parallel Package.swift Sources Tests Be
 step "generated code"
 scripts/check_protos.sh
 step "unit tests"
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 swift build --build-tests
-swift test --skip-build
+swift test --skip-build --disable-xctest --xunit-output "$results/unit.xml"
 step "simulation: the fixed seeds, which have to cover everything"
 SEEDS=22 FIRST=1 scripts/simulate.sh --coverage
 step "simulation: new seeds"
@@ -23,4 +25,9 @@ step "release programs"
 scripts/check_release.sh
 step "end to end"
 swift build
-scripts/end_to_end.sh "$(swift build --show-bin-path)"
+scripts/end_to_end.sh "$(swift build --show-bin-path)" "$results/end_to_end.jsonl"
+step "ratchet and mutations"
+python3 -B scripts/test_check_ratchet.py
+python3 -B scripts/check_ratchet.py "$results/unit.xml" "$results/end_to_end.jsonl"
+python3 -B scripts/test_mutate.py
+python3 -B scripts/mutate.py --check

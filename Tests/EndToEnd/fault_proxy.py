@@ -15,6 +15,8 @@ SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 # Linger with no time: closing sends a reset instead of an end.
 RESET = struct.pack("ii", 1, 0)
 READ_BYTES = 65_536
+CONNECT_SECONDS = 5
+USER_TIMEOUT_MILLISECONDS = 20_000
 
 
 @dataclasses.dataclass
@@ -93,8 +95,7 @@ class FaultProxy:
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
 
     def stop(self):
-        self.do(self.stop_listening)
-        self.reset()
+        asyncio.run_coroutine_threadsafe(self.end_all(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
@@ -115,7 +116,7 @@ class FaultProxy:
         self.do(lambda: [self.drop(c, with_reset=True) for c in list(self.connections)])
 
     def cut(self, direction, after=0, times=1):
-        """Resets the connection in front of byte `after` of this direction; `times` above 1 means: that often in turn."""
+        """Resets the connection in front of byte `after` of this direction, `times` times in turn."""
         def change():
             course = self.courses[direction]
             course.cuts = [course.passed + after * (n + 1) for n in range(times)]
@@ -152,6 +153,15 @@ class FaultProxy:
 
     # -- on the proxy's thread
 
+    async def end_all(self):
+        self.stop_listening()
+        for connection in list(self.connections):
+            self.drop(connection, with_reset=True)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def listen(self):
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -178,9 +188,12 @@ class FaultProxy:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(client, server)
         self.connections.add(connection)
+        # The proxy stands in for the client: it is as patient as the programs are.
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MILLISECONDS)
+        self.set_filter(server, TO_CLIENT in self.lost_packets)
         try:
-            await self.loop.sock_connect(server, self.target)
-        except OSError:
+            await asyncio.wait_for(self.loop.sock_connect(server, self.target), CONNECT_SECONDS)
+        except (OSError, TimeoutError):
             return self.drop(connection, with_reset=True)
         self.set_lost_packets(self.lost_packets)
         connection.tasks = [self.loop.create_task(self.pump(connection, d)) for d in (TO_SERVER, TO_CLIENT)]
@@ -188,9 +201,10 @@ class FaultProxy:
 
     async def until_ended(self, connection):
         """Both directions came to their end, or one of them failed: the other end hears of it."""
-        results = await asyncio.gather(*connection.tasks, return_exceptions=True)
+        ended, _ = await asyncio.wait(connection.tasks, return_when=asyncio.FIRST_EXCEPTION)
+        has_failed = any(task.cancelled() or task.exception() for task in ended)
         if not connection.is_dead:
-            self.drop(connection, with_reset=any(isinstance(r, BaseException) for r in results))
+            self.drop(connection, with_reset=has_failed)
 
     def drop(self, connection, with_reset):
         self.connections.discard(connection)

@@ -1,5 +1,6 @@
 """Services whose calls are recorded, and a story that uses every state of a batch."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -152,7 +153,7 @@ class RecordedServices(Services):
 
     def check_database(self):
         """SQLite's own check, on a copy of what is there."""
-        with sqlite3.connect(self.path / "data" / "backfill.sqlite") as database:
+        with contextlib.closing(sqlite3.connect(self.path / "data" / "backfill.sqlite")) as database:
             return database.execute("PRAGMA integrity_check").fetchone()[0]
 
 

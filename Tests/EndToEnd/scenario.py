@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-import pathlib
+import re
 import sqlite3
+import time
 import unittest
 
 import httpx
@@ -33,8 +34,14 @@ class Scenario(unittest.TestCase):
         self.services.scheduler.kill()
         self.services.restart_at(*points)
 
-    def dies(self):
-        wait_for(lambda: not self.services.scheduler.runs, "the death at the fail point")
+    def dies(self, action=lambda: None):
+        """Waits for the fail point, doing again what leads to it: the gateway may not have found the scheduler yet."""
+        def is_dead():
+            answer = action() if self.services.scheduler.runs else None
+            self.assertIsNone(answer, "an answer came, and no death")
+            return not self.services.scheduler.runs
+
+        wait_for(is_dead, "the death at the fail point")
 
     def log(self):
         return (self.services.path / "backfill-scheduler.log").read_text()
@@ -47,12 +54,16 @@ class Scenario(unittest.TestCase):
     def counts(self, order, batch):
         return self.services.get(order, batch)["request_counts"]
 
+    def post(self, gateway, path, **options):
+        """A call that is tried once; gives its answer unless it was not served."""
+        with contextlib.suppress(httpx.TransportError):
+            answer = self.services.http.post(f"http://{gateway.address}{path}", **options)
+            return answer if answer.status_code < 500 else None
+
     def post_batch(self, file, **headers):
-        """A create that is tried once; gives the answer, or None when none came."""
         body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h",
                 "metadata": {"order": "1"}}
-        with contextlib.suppress(httpx.TransportError):
-            return self.services.http.post(f"{self.services.url}/v1/batches", json=body, headers=headers)
+        return self.post(self.services.gateway, "/v1/batches", json=body, headers=headers)
 
     def upload(self, prompts):
         """Uploads an order's lines without a batch for them; gives the order's number and the file."""
@@ -91,17 +102,23 @@ class Scenario(unittest.TestCase):
             database.execute(f"UPDATE record SET payload = ? WHERE {key}", (change(payload), batch))
             database.commit()
 
-    def end_window(self, batch):
-        """Its window is over since a moment."""
+    def end_window(self, batch, seconds_from_now=-1):
+        """Moves the end of its window."""
         def change(payload):
             record = json.loads(payload)
-            record["object"]["times"]["expiresAt"] = record["object"]["times"]["createdAt"]
+            record["object"]["times"]["expiresAt"] = int(time.time()) + seconds_from_now
             return json.dumps(record).encode()
 
         self.edit(batch, change)
+        # The edit is no broken promise.
+        for call in self.services.history.calls:
+            if call.was_acked and call.body["id"] == batch:
+                call.body["expires_at"] = None
 
-    def blobs_on_disk(self):
-        return self.services.blobs()
+    def output_epochs(self):
+        """Epochs of the owners whose outputs are on disk."""
+        names = [p.name.split(".") for p in (self.services.path / "data" / "blobs").glob("*/*")]
+        return {part for parts in names for part in parts[1:] if re.fullmatch(r"e\d+", part)}
 
     # -- the end
 

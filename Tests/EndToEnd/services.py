@@ -82,7 +82,12 @@ class Services:
             )
             engine_address = self.engine.address
         self.engine_address = engine_address
-        self.start_pair()
+        try:
+            self.start_pair()
+        except DidNotStart:
+            # Nobody gets the value that could stop the engine.
+            self.stop()
+            raise
 
     def start(self, name, *arguments, environment=None):
         program = Program(name, *arguments, log=self.path / f"{name}.log", environment=environment)

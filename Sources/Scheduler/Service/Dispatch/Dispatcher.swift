@@ -21,10 +21,6 @@ final class Dispatcher: Service {
     private let state = Mutex(State())
     private let engines = Mutex<[any Engine]>([])
     private let uncommittedBytes = Atomic<Int>(0)
-    private let uncommittedLines = Atomic<Int>(0)
-    /// Answers that wait for their commit may be as many as requests in flight: what a crash can cost is twice the
-    /// engines' concurrency (I-07).
-    private let maximumUncommittedLines = Atomic<Int>(0)
     private let retry: RetryPolicy
     private let platform: Platform
     private let ownership: OwnershipKeeper
@@ -81,7 +77,6 @@ extension Dispatcher {
     /// Adds an engine, of which nothing is known yet.
     func add(_ engine: any Engine, concurrency: Int) -> Int {
         self.engines.withLock { $0.append(engine) }
-        self.maximumUncommittedLines.add(concurrency, ordering: .relaxed)
         return self.state.withLock { $0.addEngine(concurrency: concurrency) }
     }
 
@@ -127,30 +122,17 @@ extension Dispatcher {
         _ = self.state.withLock { $0.withdraw(job.number) }
     }
 
-    /// Answers were committed, or dropped.
-    func committed(lines: Int, bytes: Int) {
-        let lines = self.uncommittedLines.subtract(lines, ordering: .relaxed).oldValue
-        let bytes = self.uncommittedBytes.subtract(bytes, ordering: .relaxed).oldValue
-        if !self.mayAwaitCommits(lines: lines, bytes: bytes) { self.pump() }
-    }
-
-    /// Whether more answers may wait for their commit.
-    private var mayAwaitCommits: Bool {
-        self.mayAwaitCommits(
-            lines: self.uncommittedLines.load(ordering: .relaxed),
-            bytes: self.uncommittedBytes.load(ordering: .relaxed)
-        )
-    }
-
-    private func mayAwaitCommits(lines: Int, bytes: Int) -> Bool {
-        bytes < Self.maximumUncommittedBytes && lines < self.maximumUncommittedLines.load(ordering: .relaxed)
+    /// Answers of this many bytes were committed, or dropped.
+    func committed(bytes: Int) {
+        let before = self.uncommittedBytes.subtract(bytes, ordering: .relaxed).oldValue
+        if before >= Self.maximumUncommittedBytes { self.pump() }
     }
 
     /// Sends as long as there is a line and a place for it.
     private func pump() {
         defer { self.watchDelays() }
         // The lease is looked at before each line: a scheduler that was paused must not send (I-08).
-        while self.mayAwaitCommits, self.ownership.mayAct {
+        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes, self.ownership.mayAct {
             let now = self.platform.time.monotonicMilliseconds()
             guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
             if next.line.job.take() {
@@ -214,7 +196,6 @@ extension Dispatcher {
         case .record:
             let content = LineAnswer(line: line.line, attempts: line.attempts + 1, content: .init(answer))
             self.uncommittedBytes.add(content.bytes, ordering: .relaxed)
-            self.uncommittedLines.add(1, ordering: .relaxed)
             line.job.committer.commit(content)
         case .retry(let delay, let counted):
             guard !line.job.isEnding else { return }

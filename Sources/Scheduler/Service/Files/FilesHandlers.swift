@@ -103,6 +103,7 @@ extension FilesHandlers {
         // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
         guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
         let now = self.platform.time.unixSeconds
+        let began = self.platform.time.bootMilliseconds()
         let record = try await upload.complete(
             bytes: request.bytes,
             purpose: purpose,
@@ -119,6 +120,9 @@ extension FilesHandlers {
                 input: findings
             )
             await self.platform.wait(if: .waitBeforeFileRecord)
+            guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
+                throw RPCErrors.store(.unavailable("the bytes took too long"))
+            }
             try await self.store.apply([.requireLease(owner: owner), .insert(try StoredRecord(record))])
             return record
         }

@@ -20,9 +20,9 @@ final class Sweeper: Service {
     private let logger: Logger
     private let deleted: AsyncStream<[String]>
     private let deletion: AsyncStream<[String]>.Continuation
-    /// Bytes that had no record at the last pass. Bytes of an upload get theirs within a moment, so two passes in a row
-    /// tell what was left behind.
-    private let suspects = Mutex<Set<String>>([])
+    /// Bytes that had no record at the last pass, and when that was seen first. Bytes of an upload get their record
+    /// within a moment, or not at all (`OwnershipKeeper.recordAge`).
+    private let suspects = Mutex<[String: Int64]>([:])
 
     init(
         environment: JobEnvironment,
@@ -91,7 +91,7 @@ final class Sweeper: Service {
     /// One pass over everything, if no other scheduler does it.
     private func sweep() async throws {
         guard let owner = self.ownership.owner, try await self.store.claim([ClaimKey.sweeper], for: owner) else {
-            self.suspects.withLock { $0 = [] }
+            self.suspects.withLock { $0 = [:] }
             return
         }
         let now = self.platform.time.unixSeconds
@@ -128,21 +128,22 @@ extension Sweeper {
         } while after != nil
     }
 
-    /// Removes what was unreferenced at two passes in a row.
+    /// Removes what has been unreferenced for long enough, at more than one pass.
     private func removeUnreferencedBytes() async throws {
         let before = self.suspects.withLock { $0 }
-        var now: Set<String> = []
+        let now = self.platform.time.bootMilliseconds()
+        var found: [String: Int64] = [:]
         let blobs = self.bytes.blobs
         for shard in try await self.platform.threads.run({ try blobs.shards() }).sorted() {
             let keys = try await self.platform.threads.run { try blobs.keys(in: shard) }
             let unreferenced = try await self.unreferenced(keys.sorted())
-            let old = unreferenced.filter(before.contains)
+            let old = unreferenced.filter { before[$0].map { now - $0 >= self.ownership.orphanAge } ?? false }
             await self.platform.wait(if: .waitBeforeRemoval)
             try await self.bytes.remove(old)
             if !old.isEmpty { self.logger.notice("removed unreferenced bytes", metadata: ["files": "\(old.count)"]) }
-            now.formUnion(unreferenced)
+            for key in unreferenced { found[key] = before[key] ?? now }
         }
-        self.suspects.withLock { [now] in $0 = now }
+        self.suspects.withLock { [found] in $0 = found }
     }
 
     /// The keys that neither a file nor a batch that goes on needs.
@@ -212,7 +213,7 @@ extension Sweeper {
             for instance in try blobs.stagingInstances() where instance != own && !live.contains(instance) {
                 try blobs.dropStaging(of: instance)
             }
-            try instances.forgetTheDead()
+            try instances.forgetTheDead(except: live)
         }
     }
 }

@@ -200,7 +200,7 @@ struct BatchRun: Sendable {
             ownership: self.environment.ownership,
             platform: self.environment.platform,
             logger: self.logger
-        ) { dispatcher.committed(lines: $0, bytes: $1) }
+        ) { dispatcher.committed(bytes: $0) }
         let job = RunningJob(number: self.number, id: self.id, endpoint: claimed.endpoint, committer: committer)
         return Work(batch: claimed, job: job, reader: reader, log: log, index: index, done: recovery.progress)
     }

@@ -25,8 +25,8 @@ final class JobCommitter: Sendable {
     private let givesUp = Atomic<Bool>(false)
     private let arrivals: AsyncStream<Void>
     private let arrival: AsyncStream<Void>.Continuation
-    /// Called after each group.
-    private let onCommit: @Sendable (_ lines: Int, _ bytes: Int) -> Void
+    /// Called after each group with its bytes.
+    private let onCommit: @Sendable (_ bytes: Int) -> Void
     private let onEnd = Mutex<(@Sendable (Result<Void, any Error>) -> Void)?>(nil)
 
     init(
@@ -36,7 +36,7 @@ final class JobCommitter: Sendable {
         ownership: OwnershipKeeper,
         platform: Platform,
         logger: Logger,
-        onCommit: @escaping @Sendable (_ lines: Int, _ bytes: Int) -> Void
+        onCommit: @escaping @Sendable (_ bytes: Int) -> Void
     ) {
         self.log = log
         self.index = index
@@ -103,7 +103,7 @@ final class JobCommitter: Sendable {
             return pending
         }
         guard !answers.isEmpty else { return true }
-        defer { self.onCommit(answers.count, answers.reduce(0) { $0 + $1.bytes }) }
+        defer { self.onCommit(answers.reduce(0) { $0 + $1.bytes }) }
         do {
             try await self.append(answers)
             if self.progress.withLock({ $0.isComplete }) { self.end(.success(())) }

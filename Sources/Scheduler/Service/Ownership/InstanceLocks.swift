@@ -38,9 +38,11 @@ struct InstanceLocks: Sendable {
         return ((try? self.files.lock(self.path(instance))) ?? nil) != nil
     }
 
-    /// Removes the locks of instances that have ended.
-    func forgetTheDead() throws {
-        for instance in try self.files.list(self.directory) where self.isDead(instance) {
+    /// Removes the locks of instances that have ended, but for those whose lease goes on: the lock tells others that it
+    /// need not be waited for.
+    func forgetTheDead(except leaseHolders: Set<String>) throws {
+        for instance in try self.files.list(self.directory)
+        where !leaseHolders.contains(instance) && self.isDead(instance) {
             try self.files.remove(self.path(instance))
         }
     }

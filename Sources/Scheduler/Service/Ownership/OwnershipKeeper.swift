@@ -66,6 +66,12 @@ final class OwnershipKeeper: Service {
     /// How often schedulers look for what others did.
     var lookInterval: Duration { .milliseconds(self.terms.look) }
 
+    /// Bytes that have had no record for so long, in milliseconds, get none any more.
+    var orphanAge: Int64 { self.terms.duration }
+    /// Bytes whose commit began longer ago may be gone, so that no record is made for them. The rest of the orphan's age
+    /// is for the transaction.
+    var recordAge: Int64 { self.terms.activity }
+
     /// Keeps the lease until shutdown.
     func run() async throws {
         await self.platform.untilShutdown {

@@ -1,0 +1,199 @@
+import CurlHTTP
+import Foundation
+import Logging
+import NIOPosix
+import SchedulerCore
+import SchedulerEngines
+import SchedulerStores
+import Synchronization
+import Testing
+
+@testable import SchedulerService
+
+/// An owner whose lease ends while it is not looking.
+@Suite(.timeLimit(.minutes(1)))
+struct FencingTests {
+    private static let line = LineAnswer(
+        line: 0,
+        attempts: 1,
+        content: .answered(status: 200, requestID: "r", body: Array("{}".utf8))
+    )
+
+    @Test("I-08 T-28 nothing is sent without a lease")
+    func nothingIsSentWithoutALease() async throws {
+        let owner = try await Owner()
+        let engine = CountingEngine()
+        let dispatcher = Dispatcher(
+            retry: RetryPolicy(),
+            ownership: owner.ownership,
+            platform: owner.platform,
+            logger: owner.logger
+        )
+        let index = dispatcher.add(engine, concurrency: 8)
+        dispatcher.engineIsReady(index, models: ["m"])
+        let job = RunningJob(number: 1, id: "batch_1", endpoint: "/v1", committer: try owner.committer(lines: 2))
+        let lines = (0..<2).map { LineRequest(job: job, line: $0, model: "m", body: []) }
+        dispatcher.offer([lines[0]], of: job, model: "m")
+        #expect(engine.sent.withLock { $0 } == 1)
+        owner.clock.advance(by: LeaseTerms().activity)
+        dispatcher.offer([lines[1]], of: job, model: "m")
+        #expect(engine.sent.withLock { $0 } == 1)
+    }
+
+    @Test("I-08 T-28 answers whose sync ends after the lease do not count")
+    func answersThatAreSyncedTooLateDoNotCount() async throws {
+        let owner = try await Owner()
+        let committer = try owner.committer(lines: 1)
+        let end = Mutex<Result<Void, any Error>?>(nil)
+        committer.whenEnded { result in end.withLock { $0 = result } }
+        owner.files.beforeSync.withLock { $0 = { owner.clock.advance(by: LeaseTerms().duration) } }
+        committer.commit(Self.line)
+        committer.finish()
+        await committer.run()
+        #expect(committer.snapshot.completed == 0)
+        #expect(throws: StoreError.fenced) { try end.withLock { $0 }?.get() }
+    }
+
+    @Test func answersThatAreSyncedInTimeCount() async throws {
+        let owner = try await Owner()
+        let committer = try owner.committer(lines: 1)
+        owner.files.beforeSync.withLock { $0 = { owner.clock.advance(by: LeaseTerms().activity) } }
+        committer.commit(Self.line)
+        committer.finish()
+        await committer.run()
+        #expect(committer.snapshot.completed == 1)
+    }
+}
+
+/// A scheduler's lease, begun and not renewed any more.
+private struct Owner {
+    let directory: TemporaryDirectory
+    let clock = ManualClock()
+    let files = SlowFiles()
+    let platform: Platform
+    let ownership: OwnershipKeeper
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    init() async throws {
+        let directory = try TemporaryDirectory()
+        self.directory = directory
+        let clock = self.clock
+        self.platform = Platform(
+            files: self.files,
+            threads: NIOThreadPool.singleton,
+            commitThreads: NIOThreadPool.singleton,
+            time: SystemTime(
+                monotonicMilliseconds: { clock.now },
+                bootMilliseconds: { clock.now },
+                unixMilliseconds: { clock.now },
+                sleep: { _ in try await Task.sleep(for: .milliseconds(1)) }
+            ),
+            random: { 1 },
+            endsGracefully: false
+        )
+        self.ownership = OwnershipKeeper(
+            instance: "x",
+            terms: LeaseTerms(),
+            store: MemoryMetadataStore(clock: LeaseClock(period: "test") { clock.now }),
+            instances: InstanceLocks(dataDirectory: directory.path, files: self.files),
+            platform: self.platform,
+            logger: self.logger
+        )
+        let ownership = self.ownership
+        let keeping = Task { try await ownership.run() }
+        while ownership.owner == nil { await Task.yield() }
+        keeping.cancel()
+        try await keeping.value
+    }
+
+    func committer(lines: Int) throws -> JobCommitter {
+        JobCommitter(
+            log: try ResultLog(
+                directory: self.directory.path,
+                job: "batch_1",
+                accepted: [],
+                epoch: 1,
+                files: self.files
+            ),
+            index: try LocationIndex(path: self.directory.path + "/index", lines: lines, files: self.files),
+            progress: LineProgress(total: lines),
+            ownership: self.ownership,
+            platform: self.platform,
+            logger: self.logger
+        ) { _ in }
+    }
+}
+
+private final class ManualClock: Sendable {
+    private let time = Atomic<Int64>(1)
+
+    var now: Int64 { self.time.load(ordering: .sequentiallyConsistent) }
+
+    func advance(by milliseconds: Int64) {
+        self.time.add(milliseconds, ordering: .sequentiallyConsistent)
+    }
+}
+
+/// Takes every line and never answers.
+private final class CountingEngine: Engine {
+    let address = EngineAddress(url: "http://engine")
+    let sent = Mutex(0)
+
+    func send(
+        path _: String,
+        body _: [UInt8],
+        requestID _: String,
+        group _: TransferGroup,
+        onAnswer _: @escaping @Sendable (EngineAnswer) -> Void
+    ) {
+        self.sent.withLock { $0 += 1 }
+    }
+
+    func models() async throws(AttemptFailure) -> [String] { ["m"] }
+}
+
+/// The machine's files, with something that happens before each sync.
+private final class SlowFiles: FileSystem {
+    let beforeSync = Mutex<@Sendable () -> Void>({})
+    private let files = LocalFileSystem()
+
+    func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile {
+        SlowFile(file: try self.files.open(path, mode)) { self.beforeSync.withLock { $0 }() }
+    }
+
+    func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory { try self.files.map(path, bytes: bytes) }
+    func replace(_ target: String, with path: String) throws(FileError) { try self.files.replace(target, with: path) }
+    func remove(_ path: String) throws(FileError) { try self.files.remove(path) }
+    func makeDirectory(_ path: String) throws(FileError) { try self.files.makeDirectory(path) }
+    func removeEmptyDirectory(_ path: String) throws(FileError) { try self.files.removeEmptyDirectory(path) }
+    func list(_ path: String) throws(FileError) -> [String] { try self.files.list(path) }
+    func syncDirectory(of path: String) throws(FileError) { try self.files.syncDirectory(of: path) }
+    func lock(_ path: String) throws(FileError) -> (any FileLock)? { try self.files.lock(path) }
+}
+
+private final class SlowFile: OpenFile {
+    private let file: any OpenFile
+    private let beforeSync: @Sendable () -> Void
+
+    init(file: any OpenFile, beforeSync: @escaping @Sendable () -> Void) {
+        self.file = file
+        self.beforeSync = beforeSync
+    }
+
+    var path: String { self.file.path }
+
+    func size() throws(FileError) -> Int64 { try self.file.size() }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+        try self.file.write(bytes, at: offset)
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        try self.file.read(into: buffer, at: offset)
+    }
+
+    func syncData() throws(FileError) {
+        self.beforeSync()
+        try self.file.syncData()
+    }
+}

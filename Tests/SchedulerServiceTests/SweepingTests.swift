@@ -1,0 +1,144 @@
+import Foundation
+import Logging
+import NIOPosix
+import ProtoMessages
+import ProtoRPC
+import SchedulerCore
+import SchedulerStores
+import Synchronization
+import Testing
+
+@testable import SchedulerService
+
+/// What the sweeper may not take away.
+@Suite(.timeLimit(.minutes(1)))
+struct SweepingTests {
+    @Test("I-12 bytes that have no record yet outlive a sweep: an upload may be about to store it")
+    func bytesThatHaveNoRecordYetOutliveASweep() async throws {
+        let scheduler = try await TestScheduler()
+        let blob = try scheduler.place("blobs/ab/file-000000000000000000000000000000ab")
+        // A sweep looks at job files after it has looked at bytes; the second one is an hour later.
+        let swept = try scheduler.place("jobs/batch_00000000000000000000000000000001/1.log")
+        let services = scheduler.node.services
+        let running = Task { try await SchedulerNode.runTogether(services) }
+        while FileManager.default.fileExists(atPath: swept) { try await Task.sleep(for: .milliseconds(5)) }
+        running.cancel()
+        _ = await running.result
+        #expect(FileManager.default.fileExists(atPath: blob))
+    }
+
+    @Test("I-12 T-32 a file that is deleted while a batch is made of it makes none")
+    func aFileThatIsDeletedWhileABatchIsMadeOfItMakesNone() async throws {
+        let scheduler = try await TestScheduler()
+        let file = FileRecord(
+            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
+            tenant: "default",
+            bytes: 1,
+            createdAt: 1,
+            expiresAt: nil,
+            filename: "a.jsonl",
+            purpose: .batch
+        )
+        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        scheduler.store.deletesBeforeApply.withLock { $0 = RecordKey(.file, file.id) }
+        let request = CreateBatchRequest(
+            inputFileID: file.id,
+            endpoint: "/v1/chat/completions",
+            completionWindow: "24h"
+        )
+        await #expect(throws: RPCError.self) {
+            _ = try await scheduler.node.router.call(BatchesService.createBatch, request, context: RPCContext())
+        }
+        #expect(try await scheduler.store.list(RecordQuery(kind: .batch, limit: 9)).isEmpty)
+    }
+}
+
+/// A scheduler without engines over a directory of its own.
+private struct TestScheduler {
+    let directory: TemporaryDirectory
+    let store: RacingStore
+    let node: SchedulerNode
+
+    init() async throws {
+        let directory = try TemporaryDirectory()
+        let store = RacingStore()
+        self.directory = directory
+        self.store = store
+        let parts = SchedulerNode.Parts(
+            store: store,
+            dataDirectory: directory.path,
+            engines: [],
+            platform: Platform(
+                files: LocalFileSystem(),
+                threads: NIOThreadPool.singleton,
+                commitThreads: NIOThreadPool.singleton,
+                time: .system,
+                random: { UInt64.random(in: .min ... .max) },
+                endsGracefully: false
+            )
+        )
+        var configuration = SchedulerConfiguration(dataDirectory: directory.path)
+        configuration.sweepInterval = .seconds(3_600)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        self.node = try await SchedulerNode(parts, configuration: configuration, logger: logger)
+    }
+
+    /// Makes a file below the data directory.
+    func place(_ path: String) throws -> String {
+        let url = URL(filePath: self.directory.path).appending(path: path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data("x".utf8).write(to: url)
+        return url.path
+    }
+}
+
+/// A store in which somebody else is quicker: a record is deleted just before the next changes are applied.
+private final class RacingStore: MetadataStore {
+    let deletesBeforeApply = Mutex<RecordKey?>(nil)
+    private let store = MemoryMetadataStore(clock: LeaseClock(period: "test", milliseconds: { 1 }))
+
+    func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError) {
+        let key = self.deletesBeforeApply.withLock { key in
+            defer { key = nil }
+            return key
+        }
+        if let key { try await self.store.apply([.delete(key)]) }
+        try await self.store.apply(changes, remembering: answer)
+    }
+
+    func get(_ key: RecordKey) async throws(StoreError) -> StoredRecord? { try await self.store.get(key) }
+
+    func list(_ query: RecordQuery) async throws(StoreError) -> [StoredRecord] { try await self.store.list(query) }
+
+    func rememberedAnswer(
+        scope: String,
+        key: String,
+        notBefore: Int64
+    ) async throws(StoreError) -> RememberedAnswer? {
+        try await self.store.rememberedAnswer(scope: scope, key: key, notBefore: notBefore)
+    }
+
+    func forgetAnswers(before time: Int64) async throws(StoreError) {
+        try await self.store.forgetAnswers(before: time)
+    }
+
+    func beginLease(_ owner: String, milliseconds: Int64) async throws(StoreError) {
+        try await self.store.beginLease(owner, milliseconds: milliseconds)
+    }
+
+    func renewLease(_ owner: String, milliseconds: Int64) async throws(StoreError) {
+        try await self.store.renewLease(owner, milliseconds: milliseconds)
+    }
+
+    func endLease(_ owner: String) async throws(StoreError) { try await self.store.endLease(owner) }
+
+    func claim(_ keys: [String], for owner: String) async throws(StoreError) -> Bool {
+        try await self.store.claim(keys, for: owner)
+    }
+
+    func unclaim(_ keys: [String], of owner: String) async throws(StoreError) {
+        try await self.store.unclaim(keys, of: owner)
+    }
+
+    func ownership() async throws(StoreError) -> Ownership { try await self.store.ownership() }
+}
