@@ -1,3 +1,4 @@
+import Checksum
 import GatewayAPI
 import HTTPTypes
 import Hummingbird
@@ -7,6 +8,9 @@ import ProtoRPC
 
 /// Streams a file's content from the scheduler to the client, in order, with several reads in flight.
 struct FileDownloader: Sendable {
+    /// Reads of a range that arrives damaged each time.
+    private static let maximumReads = 3
+
     let calls: SchedulerCalls
     let budget: TransferBudget
 
@@ -60,6 +64,17 @@ struct FileDownloader: Sendable {
         }
     }
 
+    /// Reads once more what was damaged on its way.
+    private func intact(_ request: ReadFileRequest) async throws(APIError) -> ByteBuffer {
+        for _ in 0..<Self.maximumReads {
+            let response = try await self.calls.persistently(FilesService.readFile, request)
+            // Schedulers of an earlier version send no checksum.
+            guard let wanted = response.crc32c else { return response.data }
+            if response.data.withUnsafeReadableBytes({ CRC32C.checksum($0) }) == wanted { return response.data }
+        }
+        throw .internalError
+    }
+
     /// Reads a range; the scheduler may answer it in pieces.
     private func read(fileID: String, offset: UInt64, length: UInt64) async throws(APIError) -> ByteBuffer {
         var chunk = ByteBuffer()
@@ -70,7 +85,7 @@ struct FileDownloader: Sendable {
                 offset: offset + UInt64(chunk.readableBytes),
                 maximumBytes: UInt32(clamping: missing)
             )
-            let data = try await self.calls.persistently(FilesService.readFile, request).data
+            let data = try await self.intact(request)
             // The file has become shorter, or the scheduler does not keep to what was asked.
             guard data.readableBytes > 0, data.readableBytes <= missing else { throw .internalError }
             if chunk.readableBytes == 0 { chunk = data } else { chunk.writeImmutableBuffer(data) }

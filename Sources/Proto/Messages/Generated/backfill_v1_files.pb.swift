@@ -758,11 +758,14 @@ public struct ReadFileResponse: ProtoMessage {
     public var data: ByteBuffer
     /// Size of the whole file.
     public var fileBytes: UInt64
+    /// CRC-32C of `data`; a reader that finds another one asks again.
+    public var crc32c: UInt32?
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(data: ByteBuffer = ByteBuffer(), fileBytes: UInt64 = 0) {
+    public init(data: ByteBuffer = ByteBuffer(), fileBytes: UInt64 = 0, crc32c: UInt32? = nil) {
         self.data = data
         self.fileBytes = fileBytes
+        self.crc32c = crc32c
     }
 
     /// Makes the default message.
@@ -788,11 +791,16 @@ extension ReadFileResponse: ProtobufCConvertible {
         self.init()
         self.data = lift.bytes(message.data)
         self.fileBytes = message.file_bytes
+        if message._crc32c_case.rawValue == 3 { self.crc32c = message.crc32c }
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
         message.data = try arena.bytes(self.data)
         message.file_bytes = self.fileBytes
+        if let value = self.crc32c {
+            message._crc32c_case = Backfill__V1__ReadFileResponse__Crc32cCase(rawValue: 3)
+            message.crc32c = value
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Checksum
 import Logging
 import NIOCore
 import ProtoMessages
@@ -221,7 +222,11 @@ extension FilesHandlers {
             self.logger.error("a stored file is damaged", metadata: ["error": "\(error)"])
             throw error
         }
-        return ReadFileResponse(data: .init(bytes: data), fileBytes: UInt64(file.bytes))
+        return ReadFileResponse(
+            data: .init(bytes: data),
+            fileBytes: UInt64(file.bytes),
+            crc32c: data.withUnsafeBytes { CRC32C.checksum($0) }
+        )
     }
 }
 

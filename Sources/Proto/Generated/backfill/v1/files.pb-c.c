@@ -1626,7 +1626,7 @@ const ProtobufCMessageDescriptor backfill__v1__read_file_request__descriptor =
   (ProtobufCMessageInit) backfill__v1__read_file_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__read_file_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor backfill__v1__read_file_response__field_descriptors[3] =
 {
   {
     "data",
@@ -1652,15 +1652,28 @@ static const ProtobufCFieldDescriptor backfill__v1__read_file_response__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "crc32c",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Backfill__V1__ReadFileResponse, _crc32c_case),
+    offsetof(Backfill__V1__ReadFileResponse, crc32c),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__read_file_response__field_indices_by_name[] = {
+  2,   /* field[2] = crc32c */
   0,   /* field[0] = data */
   1,   /* field[1] = file_bytes */
 };
 static const ProtobufCIntRange backfill__v1__read_file_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor backfill__v1__read_file_response__descriptor =
 {
@@ -1670,7 +1683,7 @@ const ProtobufCMessageDescriptor backfill__v1__read_file_response__descriptor =
   "Backfill__V1__ReadFileResponse",
   "backfill.v1",
   sizeof(Backfill__V1__ReadFileResponse),
-  2,
+  3,
   backfill__v1__read_file_response__field_descriptors,
   backfill__v1__read_file_response__field_indices_by_name,
   1,  backfill__v1__read_file_response__number_ranges,

@@ -314,6 +314,12 @@ struct  Backfill__V1__ReadFileRequest
     , {0,NULL}, 0, 0 }
 
 
+typedef enum {
+  BACKFILL__V1__READ_FILE_RESPONSE___CRC32C__NOT_SET = 0,
+  BACKFILL__V1__READ_FILE_RESPONSE___CRC32C_CRC32C = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__READ_FILE_RESPONSE___CRC32C__CASE)
+} Backfill__V1__ReadFileResponse__Crc32cCase;
+
 struct  Backfill__V1__ReadFileResponse
 {
   ProtobufCMessage base;
@@ -325,10 +331,17 @@ struct  Backfill__V1__ReadFileResponse
    * Size of the whole file.
    */
   uint64_t file_bytes;
+  Backfill__V1__ReadFileResponse__Crc32cCase _crc32c_case;
+  union {
+    /*
+     * CRC-32C of `data`; a reader that finds another one asks again.
+     */
+    uint32_t crc32c;
+  };
 };
 #define BACKFILL__V1__READ_FILE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__read_file_response__descriptor) \
-    , {0,NULL}, 0 }
+    , {0,NULL}, 0, BACKFILL__V1__READ_FILE_RESPONSE___CRC32C__NOT_SET, {0} }
 
 
 /* Backfill__V1__File methods */
