@@ -29,10 +29,10 @@ WANTED_RATIO = 0.9
 WANTED_RESTART_SECONDS = 1
 
 
-def row(name, values, unit="", digits=2):
+def row(name, values, digits=2):
     values = sorted(values)
-    print(f"| {name} | {statistics.median(values):.{digits}f}{unit} | {values[0]:.{digits}f} to {values[-1]:.{digits}f} |",
-          flush=True)
+    median, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), values[0], values[-1]))
+    print(f"| {name} | {median} | {least} to {most} |", flush=True)
 
 
 @contextlib.contextmanager
@@ -75,8 +75,8 @@ def throughput(path, library):
         nginx.wait()
     skipped = re.findall(r"^syncs skipped: (\d+)$", (pairs["off"].path / "scheduler.log").read_text(), re.MULTILINE)
     assert skipped and int(skipped[0]) > ROUNDS, "the library was not used"
-    print(f"\n{bench.LINES} lines of 1 KiB, concurrency {bench.CONCURRENCY}, {ROUNDS} interleaved rounds after a warm-up; "
-          f"{int(skipped[0]) / (ROUNDS + 1):.0f} syncs a run")
+    print(f"\n{bench.LINES} lines of 1 KiB, concurrency {bench.CONCURRENCY}, {ROUNDS} interleaved rounds after a "
+          f"warm-up; {int(skipped[0]) / (ROUNDS + 1):.0f} syncs a run")
     for name in rates:
         row(f"syncing {name}, lines/s", rates[name], digits=0)
         row(f"syncing {name}, scheduler CPU us/line", cpu[name], digits=1)
@@ -94,8 +94,8 @@ class Engine:
 
     def __init__(self, path, *arguments):
         self.ledger = path / "witness.jsonl"
-        self.program = Program("backfill-engine-simulator", "--listen", "127.0.0.1:0", "--witness", self.ledger, *arguments,
-                               log=path / "engine.log")
+        self.program = Program("backfill-engine-simulator", "--listen", "127.0.0.1:0", "--witness", self.ledger,
+                               *arguments, log=path / "engine.log")
         self.url = f"http://{self.program.address}"
 
     def entries(self):
@@ -118,6 +118,10 @@ def create_many(pair, file, count):
         return list(pool.map(lambda _: create(pair, file), range(count)))
 
 
+def completed(pair, batch):
+    return pair.client.batches.retrieve(batch).request_counts.completed
+
+
 def kill(pair):
     """kill -9 of the scheduler; the data directory is what is left."""
     pair.scheduler.kill()
@@ -135,16 +139,14 @@ def prepare(path, engine):
     for batch in ended:
         wait_for(lambda: pair.client.batches.retrieve(batch).status == "completed", f"the end of {batch}", 120)
     half = create(pair, large)
-    counts = wait_for(
-        lambda: (b := pair.client.batches.retrieve(half)).request_counts.completed >= bench.LINES / 2 and b, "half of it",
-        120).request_counts
+    done = wait_for(lambda: (count := completed(pair, half)) >= bench.LINES / 2 and count, "half of it", 120)
     # Nothing ends any more, so that what is created now waits.
     engine.program.pause()
     waiting = create_many(pair, short, WAITING)
     time.sleep(2)
     data = kill(pair)
     engine.program.go_on()
-    return data, half, counts.completed, len(ended) + len(waiting) + 1
+    return data, half, done, len(ended) + len(waiting) + 1
 
 
 class Restart:
@@ -195,8 +197,8 @@ def restart(path, _):
             run.end()
     finally:
         engine.program.kill()
-    print(f"\nkill -9 with {batches} batches: {ENDED} ended, {WAITING} waiting, one with {done} of {bench.LINES} lines done; "
-          f"{RESTARTS} restarts after a warm-up, from exec")
+    print(f"\nkill -9 with {batches} batches: {ENDED} ended, {WAITING} waiting, one with {done} of {bench.LINES} "
+          f"lines done; {RESTARTS} restarts after a warm-up, from exec")
     row("listening, s", listening, digits=3)
     row("first line at the engine, s", first, digits=3)
     row("first line of the batch that was half way, s", first_of_half, digits=3)
@@ -221,7 +223,7 @@ def killed_with_log(path, engine, name, is_whole):
         engine.program.pause()
     batch = create(pair, uploaded)
     if is_whole:
-        wait_for(lambda: pair.client.batches.retrieve(batch).request_counts.completed == bench.LINES - 1, "all but one", 120)
+        wait_for(lambda: completed(pair, batch) == bench.LINES - 1, "all but one", 120)
     else:
         wait_for(lambda: pair.client.batches.retrieve(batch).status == "in_progress", "the claim", 60)
     time.sleep(1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The soak of Tests/EndToEnd/soak.py: MINUTES (30) with SEED (random). Argument: the folder with the programs; without it
-# release programs are built. What a failed soak leaves is in EVIDENCE (out/soak).
+# The soak of Tests/EndToEnd/soak.py: MINUTES (30) with SEED (random). Argument: the folder with the programs; without
+# it release programs are built. What a failed soak leaves is in EVIDENCE (out/soak).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then

@@ -3,10 +3,10 @@
     MINUTES=30 SEED=n PROGRAMS=DIR soak.py
 
 Rounds of some minutes alternate. In each, clients place orders of all kinds while a nemesis does what the round's kind
-allows. Then the faults stop, everything must end (I-11), the checker looks at the round's history, everything is deleted
-and must be gone from the disk (I-12), and descriptors, threads and memory are read while nothing runs. They are compared
-over the life of each process: the first gateway is never killed, schedulers live through the three rounds between two
-killing ones. The run stops at the first round that finds something and keeps its evidence. The seed fixes what is asked
+allows. Then the faults stop, everything must end (I-11), the checker looks at the round's history, everything is
+deleted and must be gone from the disk (I-12), and descriptors, threads and memory are read while nothing runs. They
+are compared over the life of each process: the first gateway is never killed, schedulers live through the three rounds
+between two killing ones. The run stops at the first round that finds something and keeps its evidence. The seed fixes what is asked
 and what is broken in which order, not how the machine interleaves it.
 """
 
@@ -255,7 +255,7 @@ class SoakServices(RecordedServices):
             time.sleep(0.1)
 
     def expected_answers(self):
-        """What an engine answers to each prompt without a fault. It counts the bytes, so they are those of the orders."""
+        """What an engine answers to each prompt without a fault. It counts bytes, so they are those of the orders."""
         url = f"http://{self.engines[0].address}/v1/chat/completions"
         return {word: self.http.post(url, content=json.dumps(body(word))).json() for word in WORDS}
 
@@ -416,7 +416,7 @@ class Client(Worker):
         self.round.later.append((order, batch))
 
     def invalid(self, order):
-        # While an engine is down it may be the one that has the unknown model: then the line waits, to its window's end.
+        # While an engine is down it may be the one that has the unknown model: the line waits, to its window's end.
         wrong = self.random.choice((
             "{", "[]", request("x", "river", method="GET"), request("x", "river", url="/v1/embeddings"),
             request(f"o{order}l0", "river"), request("x", "river").replace("simulated-model", "another-model")))
@@ -492,8 +492,8 @@ class Nemesis(Worker):
     """Breaks one thing after the other, and mends it."""
 
     ACTIONS = {
-        "killing": ("kill_scheduler", "kill_scheduler", "kill_schedulers", "kill_gateway", "kill_engine", "kill_engines",
-                    "pause_scheduler"),
+        "killing": ("kill_scheduler", "kill_scheduler", "kill_schedulers", "kill_gateway", "kill_engine",
+                    "kill_engines", "pause_scheduler"),
         "rough": ("pause_scheduler", "kill_engine", "kill_engines", "pause_engine", "slow_engine"),
         "calm": (),
     }
@@ -708,8 +708,8 @@ class Soak:
     def progress(self, this):
         calls = this.history.calls
         unknown = sum(not call.was_acked and not call.was_refused for call in calls)
-        say(f"  {self.minutes:.1f} min: {sum(this.placed.values())} orders, {len(calls)} calls ({unknown} without an answer), "
-            f"{sum(Nemesis.done.values())} faults of the nemesis so far")
+        say(f"  {self.minutes:.1f} min: {sum(this.placed.values())} orders, {len(calls)} calls ({unknown} without an "
+            f"answer), {sum(Nemesis.done.values())} faults of the nemesis so far")
 
     def report(self, this):
         seen = this.history
@@ -756,8 +756,8 @@ def main():
             say(text)
         if found:
             keep_evidence(services, found)
-        say(f"{len(soak.ended)} batches {dict(soak.statuses)}, orders {dict(soak.placed)}, {soak.lines} lines delivered, "
-            f"{soak.runs} run, faults {dict(Nemesis.done)}, {len(found)} findings, seed {SEED}")
+        say(f"{len(soak.ended)} batches {dict(soak.statuses)}, orders {dict(soak.placed)}, {soak.lines} lines "
+            f"delivered, {soak.runs} run, faults {dict(Nemesis.done)}, {len(found)} findings, seed {SEED}")
         return bool(found)
     finally:
         services.kill_all()

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import ProtoFraming
 import ProtoMessages
+import Synchronization
 
 @testable import ProtoRPC
 
@@ -110,12 +111,15 @@ func withRawServer<Result>(
     port: Int = 0,
     _ body: (RawListener) async throws -> Result
 ) async throws -> Result {
+    let accepted = AcceptedConnections()
     let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .bind(host: "127.0.0.1", port: port) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-            }
+        // Wrapped and read only when the test accepts them: the library traps on a wrapped connection that is forgotten,
+        // such as one that comes while the listener closes.
+        .childChannelOption(.autoRead, value: false)
+        .bind(host: "127.0.0.1", port: port) { connection in
+            accepted.add(connection)
+            return connection.eventLoop.makeSucceededFuture(connection)
         }
     return try await listener.executeThenClose { inbound in
         let port = listener.channel.localAddress?.port ?? 0
@@ -126,28 +130,58 @@ func withRawServer<Result>(
         } catch {
             result = .failure(error)
         }
-        // Connections that the test did not serve have to be closed as well: the library traps on forgotten ones.
         listener.channel.close(promise: nil)
-        while try await rawListener.accept({ _ in }) != nil {}
+        while try await rawListener.next() != nil {}
+        accepted.closeAll()
         return try result.get()
+    }
+}
+
+/// The connections of a listener, those included that nobody ever asked it for.
+private final class AcceptedConnections: Sendable {
+    private let state = Mutex<(channels: [any Channel], isOver: Bool)>(([], false))
+
+    func add(_ channel: any Channel) {
+        let isOver = self.state.withLock { state in
+            state.channels.append(channel)
+            return state.isOver
+        }
+        if isOver { channel.close(promise: nil) }
+    }
+
+    /// Closes them, and all that still come.
+    func closeAll() {
+        let channels = self.state.withLock { state in
+            state.isOver = true
+            return state.channels
+        }
+        for channel in channels { channel.close(promise: nil) }
     }
 }
 
 final class RawListener {
     let port: Int
-    private var connections: NIOAsyncChannelInboundStream<NIOAsyncChannel<ByteBuffer, ByteBuffer>>.AsyncIterator
+    private var connections: NIOAsyncChannelInboundStream<any Channel>.AsyncIterator
 
     init(
         port: Int,
-        _ connections: NIOAsyncChannelInboundStream<NIOAsyncChannel<ByteBuffer, ByteBuffer>>.AsyncIterator
+        _ connections: NIOAsyncChannelInboundStream<any Channel>.AsyncIterator
     ) {
         self.port = port
         self.connections = connections
     }
 
+    /// Waits for the next connection.
+    func next() async throws -> (any Channel)? { try await self.connections.next() }
+
     /// Waits for the next connection and serves it.
     func accept<Result>(_ body: (RawConnection) async throws -> Result) async throws -> Result? {
-        guard let channel = try await self.connections.next() else { return nil }
+        guard let connection = try await self.next() else { return nil }
+        let channel = try await connection.eventLoop.submit {
+            let channel = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: connection)
+            try connection.syncOptions?.setOption(.autoRead, value: true)
+            return channel
+        }.get()
         return try await channel.executeThenClose { inbound, outbound in
             try await body(RawConnection(channel, inbound, outbound))
         }
