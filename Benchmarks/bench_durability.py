@@ -172,11 +172,6 @@ class Restart:
         starts = [start for name, start in self.engine.entries() if name.startswith(prefix)]
         return min(starts) - self.began if starts else None
 
-    def read_bytes(self):
-        """What it has read so far, of all files."""
-        text = pathlib.Path(f"/proc/{self.program.process.pid}/io").read_text()
-        return int(re.search(r"rchar: (\d+)", text)[1])
-
     def end(self):
         self.program.kill()
         shutil.rmtree(self.path)
@@ -248,19 +243,17 @@ def reopening(path, _):
         whole = killed_with_log(path, engine, "whole", True)
         none = killed_with_log(path, engine, "none", False)
         log = next((whole / "jobs").glob("*/*.log"))
-        seconds, read_bytes = {whole: [], none: []}, {whole: [], none: []}
+        seconds = {whole: [], none: []}
         plain = []
         for number in range(RESTARTS + 1):
             for data in (whole, none):
                 run = Restart(path, data, engine)
                 time.sleep(1.5)
-                count = run.read_bytes()
                 # The line that hangs is in the ledger when its connection has closed.
                 run.end()
                 began = wait_for(run.first_line, "the first line")
                 if number:
                     seconds[data].append(began)
-                    read_bytes[data].append(count)
             plain.append(read_once(log))
     finally:
         engine.program.kill()
@@ -272,8 +265,6 @@ def reopening(path, _):
     cost = statistics.median(seconds[whole]) - statistics.median(seconds[none])
     print(f"| reopening (difference of the medians), ms; against the read | {1000 * cost:.1f} | "
           f"{cost / statistics.median(plain[1:]):.1f} |")
-    more = statistics.median(read_bytes[whole]) - statistics.median(read_bytes[none])
-    print(f"| bytes read with the log more than without, of its size | {more / size:.2f} | |")
     return True
 
 

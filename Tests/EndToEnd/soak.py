@@ -6,8 +6,8 @@ Rounds of some minutes alternate. In each, clients place orders of all kinds whi
 allows. Then the faults stop, everything must end (I-11), the checker looks at the round's history, everything is
 deleted and must be gone from the disk (I-12), and descriptors, threads and memory are read while nothing runs. They
 are compared over the life of each process: the first gateway is never killed, schedulers live through the three rounds
-between two killing ones. The run stops at the first round that finds something and keeps its evidence. The seed fixes what is asked
-and what is broken in which order, not how the machine interleaves it.
+between two killing ones. The run stops at the first round that finds something and keeps its evidence. The seed fixes
+what is asked and what is broken in which order, not how the machine interleaves it.
 """
 
 import collections
@@ -61,8 +61,9 @@ LIFE_SECONDS = 420 * SCALE
 MORE_FILES, MORE_THREADS = 2, 4
 # Idle connections between schedulers and engines are kept, at most one for each place at an engine; others are few.
 MORE_SOCKETS = collections.defaultdict(lambda: IN_FLIGHT + 8, {"backfill-gateway": 8})
-# SQLite's connections fill their caches of 2 MB, and a heap is not given back to the last byte.
-MORE_MEMORY = collections.defaultdict(lambda: 4 << 20, {"backfill-scheduler": 12 << 20})
+# A heap is not given back to the last byte, SQLite's connections fill their caches, and of two schedulers the one that
+# owns the pool holds more: they change places.
+MORE_MEMORY = collections.defaultdict(lambda: 4 << 20, {"backfill-scheduler": 20 << 20})
 # Findings that are printed; all are kept.
 SHOWN = 20
 # Records of ended batches and the write-ahead log are what is left on disk when everything was deleted.
