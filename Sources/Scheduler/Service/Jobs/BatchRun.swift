@@ -244,10 +244,11 @@ struct BatchRun: Sendable {
     /// durable.
     private func untilEnd(_ work: Work) async throws -> End {
         let job = work.job
-        job.committer.whenEnded { result in
+        // Weakly: the job holds its committer, and a batch that ends early never comes here.
+        job.committer.whenEnded { [weak job] result in
             switch result {
-            case .success: job.send(.complete)
-            case .failure(let error): job.send(.failed(error))
+            case .success: job?.send(.complete)
+            case .failure(let error): job?.send(.failed(error))
             }
         }
         // A cancellation that was stored before anybody could tell this job.
