@@ -1,6 +1,7 @@
 /// Where the bytes of files live: a local directory here; S3 can be put behind the same protocol.
 ///
-/// A blob is immutable once it is committed, and what is read of it is what was written or an error. Every call blocks: call from threads of one's own.
+/// A blob is immutable once it is committed, and what is read of it is what was written or an error. Every call blocks:
+/// call from threads of one's own.
 public protocol BlobStore: Sendable {
     /// Starts a blob; its bytes are invisible until `commit`.
     func stage(_ name: String) throws(FileError) -> any StagedBlob
