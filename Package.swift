@@ -77,12 +77,13 @@ let package = Package(
     targets: [
         // One tiny target per C library.
         .systemLibrary(name: "CProtobufC", path: "Sources/System/CProtobufC", pkgConfig: "libprotobuf-c"),
+        .systemLibrary(name: "CCRC32C", path: "Sources/System/CCRC32C"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .systemLibrary(name: "CCurl", path: "Sources/System/CCurl", pkgConfig: "libcurl"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "openssl"),
 
         // What several programs share.
-        .module("Checksum", "Common/Checksum", []),
+        .module("Checksum", "Common/Checksum", ["CCRC32C"]),
         .module("FailPoints", "Common/FailPoints", []),
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
         .module("JSONSpans", "Common/JSONSpans", []),
@@ -150,6 +151,12 @@ let package = Package(
         .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: commonSettings),
+        .target(
+            name: "StoresTestSupport",
+            dependencies: ["SchedulerStores"],
+            path: "Tests/StoresTestSupport",
+            swiftSettings: commonSettings
+        ),
         // Whole schedulers under one seed; an executable, since it is only fast enough in release.
         .executableTarget(
             name: "simulation",
@@ -162,7 +169,7 @@ let package = Package(
         ),
         // One folder of tests a target; whole programs are tested by Tests/EndToEnd.
         .tests("ArchitectureTests", []),
-        .tests("ChecksumTests", ["Checksum"]),
+        .tests("ChecksumTests", ["TestSupport", "Checksum"]),
         .tests("JSONSpansTests", ["TestSupport", "JSONSpans"]),
         .tests("SettingsTests", ["Settings"]),
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
@@ -176,15 +183,19 @@ let package = Package(
             ]
         ),
         .tests("SchedulerCoreTests", ["TestSupport", "SchedulerCore"]),
-        .tests("SchedulerStoresTests", ["SchedulerStores", "SchedulerCore", "Checksum", .grdb]),
+        .tests(
+            "SchedulerStoresTests",
+            ["TestSupport", "StoresTestSupport", "SchedulerStores", "SchedulerCore", "Checksum", .grdb]
+        ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
         .tests(
             "SchedulerServiceTests",
             [
-                "SchedulerService", "SchedulerCore", "SchedulerStores", "SchedulerEngines", "CurlHTTP", "GatewayServer",
-                "EngineSimulator", "Settings", "Checksum", "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
+                "TestSupport", "StoresTestSupport", "SchedulerService", "SchedulerCore", "SchedulerStores",
+                "SchedulerEngines", "CurlHTTP", "GatewayServer", "EngineSimulator", "Settings", "Checksum",
+                "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
             ]
         ),
     ]

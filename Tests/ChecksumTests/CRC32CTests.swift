@@ -1,5 +1,7 @@
-import Checksum
+import TestSupport
 import Testing
+
+@testable import Checksum
 
 struct CRC32CTests {
     private func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes(CRC32C.checksum) }
@@ -9,6 +11,14 @@ struct CRC32CTests {
         #expect(self.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
         #expect(self.checksum([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
         #expect(self.checksum([]) == 0)
+    }
+
+    @Test("the tables and the processor's instruction give the same", arguments: 0..<200 as Range<UInt64>)
+    func tablesAndInstructionAgree(seed: UInt64) {
+        var numbers = SeededGenerator(seed: seed)
+        let bytes = (0..<Int.random(in: 0...300, using: &numbers)).map { _ in UInt8.random(in: 0...255, using: &numbers) }
+        let byTables = bytes.withUnsafeBytes { ~CRC32C.updated(.max, $0) }
+        #expect(byTables == self.checksum(bytes), "seed \(seed)")
     }
 
     @Test func piecesGiveTheSameAsTheWhole() {

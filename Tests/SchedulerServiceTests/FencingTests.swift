@@ -5,9 +5,10 @@ import NIOPosix
 import SchedulerCore
 import SchedulerEngines
 import SchedulerStores
+import StoresTestSupport
 import Synchronization
+import TestSupport
 import Testing
-
 @testable import SchedulerService
 
 /// An owner whose lease ends while it is not looking.
@@ -46,7 +47,7 @@ struct FencingTests {
         let committer = try owner.committer(lines: 1)
         let end = Mutex<Result<Void, any Error>?>(nil)
         committer.whenEnded { result in end.withLock { $0 = result } }
-        owner.files.beforeSync.withLock { $0 = { owner.clock.advance(by: LeaseTerms().duration) } }
+        owner.beforeSync.set { owner.clock.advance(by: LeaseTerms().duration) }
         committer.commit(Self.line)
         committer.finish()
         await committer.run()
@@ -57,7 +58,7 @@ struct FencingTests {
     @Test func answersThatAreSyncedInTimeCount() async throws {
         let owner = try await Owner()
         let committer = try owner.committer(lines: 1)
-        owner.files.beforeSync.withLock { $0 = { owner.clock.advance(by: LeaseTerms().activity) } }
+        owner.beforeSync.set { owner.clock.advance(by: LeaseTerms().activity) }
         committer.commit(Self.line)
         committer.finish()
         await committer.run()
@@ -69,7 +70,7 @@ struct FencingTests {
 private struct Owner {
     let directory: TemporaryDirectory
     let clock = ManualClock()
-    let files = SlowFiles()
+    let beforeSync = SyncHook()
     let platform: Platform
     let ownership: OwnershipKeeper
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -79,7 +80,7 @@ private struct Owner {
         self.directory = directory
         let clock = self.clock
         self.platform = Platform(
-            files: self.files,
+            files: self.beforeSync.files,
             threads: NIOThreadPool.singleton,
             commitThreads: NIOThreadPool.singleton,
             time: SystemTime(
@@ -95,7 +96,7 @@ private struct Owner {
             instance: "x",
             terms: LeaseTerms(),
             store: MemoryMetadataStore(clock: LeaseClock(period: "test") { clock.now }),
-            instances: InstanceLocks(dataDirectory: directory.path, files: self.files),
+            instances: InstanceLocks(dataDirectory: directory.path, files: self.beforeSync.files),
             platform: self.platform,
             logger: self.logger
         )
@@ -113,9 +114,9 @@ private struct Owner {
                 job: "batch_1",
                 accepted: [],
                 epoch: 1,
-                files: self.files
+                files: self.beforeSync.files
             ),
-            index: try LocationIndex(path: self.directory.path + "/index", lines: lines, files: self.files),
+            index: try LocationIndex(path: self.directory.path + "/index", lines: lines, files: self.beforeSync.files),
             progress: LineProgress(total: lines),
             ownership: self.ownership,
             platform: self.platform,
@@ -152,48 +153,15 @@ private final class CountingEngine: Engine {
     func models() async throws(AttemptFailure) -> [String] { ["m"] }
 }
 
-/// The machine's files, with something that happens before each sync.
-private final class SlowFiles: FileSystem {
-    let beforeSync = Mutex<@Sendable () -> Void>({})
-    private let files = LocalFileSystem()
+/// What happens before each sync.
+private final class SyncHook: Sendable {
+    private let action = Mutex<@Sendable () -> Void>({})
 
-    func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile {
-        SlowFile(file: try self.files.open(path, mode)) { self.beforeSync.withLock { $0 }() }
-    }
+    func set(_ action: @escaping @Sendable () -> Void) { self.action.withLock { $0 = action } }
 
-    func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory { try self.files.map(path, bytes: bytes) }
-    func replace(_ target: String, with path: String) throws(FileError) { try self.files.replace(target, with: path) }
-    func remove(_ path: String) throws(FileError) { try self.files.remove(path) }
-    func makeDirectory(_ path: String) throws(FileError) { try self.files.makeDirectory(path) }
-    func removeEmptyDirectory(_ path: String) throws(FileError) { try self.files.removeEmptyDirectory(path) }
-    func list(_ path: String) throws(FileError) -> [String] { try self.files.list(path) }
-    func syncDirectory(of path: String) throws(FileError) { try self.files.syncDirectory(of: path) }
-    func lock(_ path: String) throws(FileError) -> (any FileLock)? { try self.files.lock(path) }
-}
-
-private final class SlowFile: OpenFile {
-    private let file: any OpenFile
-    private let beforeSync: @Sendable () -> Void
-
-    init(file: any OpenFile, beforeSync: @escaping @Sendable () -> Void) {
-        self.file = file
-        self.beforeSync = beforeSync
-    }
-
-    var path: String { self.file.path }
-
-    func size() throws(FileError) -> Int64 { try self.file.size() }
-
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-        try self.file.write(bytes, at: offset)
-    }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
-        try self.file.read(into: buffer, at: offset)
-    }
-
-    func syncData() throws(FileError) {
-        self.beforeSync()
-        try self.file.syncData()
+    var files: ObservedFileSystem {
+        ObservedFileSystem { operation, _ in
+            if operation == .syncData { self.action.withLock { $0 }() }
+        }
     }
 }

@@ -7,8 +7,8 @@ import ProtoMessages
 import ProtoRPC
 import SchedulerCore
 import SchedulerStores
+import StoresTestSupport
 import Testing
-
 @testable import SchedulerService
 
 /// A failed sync is fatal for the store (T-06): the caller is told, and the scheduler ends.
@@ -24,15 +24,15 @@ struct StoreFailureTests {
     func everySync() async throws {
         var failures = 0
         for failing in 1... {
-            let files = FailingFileSystem(failing: failing)
+            let call = FailingCall(failing)
             let result: Result
             do {
-                result = try await Self.upload(on: files)
+                result = try await Self.upload(on: call)
             } catch let error as FileError where error.isFatal {
                 // It did not even start.
                 continue
             }
-            guard files.hasFailed else {
+            guard call.hasFailed else {
                 #expect(throws: Never.self) { try result.upload.get() }
                 break
             }
@@ -52,11 +52,11 @@ struct StoreFailureTests {
     func noRoom() async throws {
         var refusals = 0
         for failing in 1...40 {
-            let files = FailingFileSystem(failing: failing, code: ENOSPC)
-            guard let result = try? await Self.upload(on: files), files.hasFailed else { continue }
+            let call = FailingCall(failing, code: ENOSPC)
+            guard let result = try? await Self.upload(on: call), call.hasFailed else { continue }
             #expect(result.end == nil)
             // A directory is synced again by whoever comes next; the bytes of this upload are not written again.
-            guard files.failed.contains("upload_") else { continue }
+            guard call.failed.contains("upload_") else { continue }
             refusals += 1
             guard case .failure(let error) = result.upload else {
                 Issue.record("sync \(failing): the upload was acknowledged without its bytes")
@@ -94,12 +94,12 @@ struct StoreFailureTests {
 
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// Uploads one file to a scheduler over `files`.
-    private static func upload(on files: FailingFileSystem) async throws -> Result {
+    /// Uploads one file to a scheduler, of whose files one call fails.
+    private static func upload(on call: FailingCall) async throws -> Result {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("failing-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let platform = Platform(
-            files: files,
+            files: call.files,
             threads: NIOThreadPool.singleton,
             commitThreads: NIOThreadPool.singleton,
             time: .system,
@@ -123,7 +123,7 @@ struct StoreFailureTests {
             }
             let upload = await self.upload(to: node)
             let failed =
-                files.hasFailed && { if case .failure(let e) = upload { e.info == "store_failed" } else { false } }()
+                call.hasFailed && { if case .failure(let e) = upload { e.info == "store_failed" } else { false } }()
             if !failed { group.cancelAll() }
             let end = await group.next() ?? nil
             return Result(upload: upload, end: end is CancellationError ? nil : end)

@@ -4,8 +4,8 @@ import NIOCore
 import NIOPosix
 import SchedulerCore
 import SchedulerStores
+import StoresTestSupport
 import Testing
-
 @testable import SchedulerService
 
 /// Chunks over one connection run in tasks of their own, so that they reach the upload in any order.
@@ -110,8 +110,8 @@ struct UploadTests {
         }
         let content = Array(lines.joined(separator: "\n").utf8)
         for failing in 1... {
-            let files = FailingFileSystem(failing: failing, .write, code: ENOSPC)
-            try await Self.withUpload(on: files, purpose: .batch) { upload, blobs in
+            let call = FailingCall(failing, .write, code: ENOSPC)
+            try await Self.withUpload(on: call.files, purpose: .batch) { upload, blobs in
                 for start in stride(from: 0, to: content.count, by: 10_000) {
                     let chunk = ByteBuffer(bytes: content[start..<min(start + 10_000, content.count)])
                     try await Self.again { _ = try await upload.write(chunk, at: UInt64(start)) }
@@ -123,7 +123,7 @@ struct UploadTests {
                 let plan = try blobs.open("file-1.plan")
                 #expect(plan.bytes == Int64(PlanHeader.encodedBytes + 300 * PlanEntry.encodedBytes))
             }
-            guard files.hasFailed else { break }
+            guard call.hasFailed else { break }
         }
     }
 

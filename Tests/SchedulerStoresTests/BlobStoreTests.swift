@@ -1,6 +1,6 @@
 import SchedulerCore
+import TestSupport
 import Testing
-
 @testable import SchedulerStores
 
 /// A blob is what was written or an error (T-04).

@@ -1,8 +1,9 @@
+import Foundation
 import GRDB
 import SchedulerCore
 import Synchronization
+import TestSupport
 import Testing
-
 @testable import SchedulerStores
 
 /// What every metadata store must do.
@@ -222,6 +223,23 @@ struct SQLiteMetadataStoreTests {
         let nobody = Ownership(owners: [], claims: [:])
         #expect(try await after.ownership() == nobody)
         await #expect(throws: StoreError.fenced) { try await after.renewLease("x.1", milliseconds: 1_000) }
+    }
+
+    @Test("T-02 what a killed process left in the write-ahead log is in the database before anything is read")
+    func whatAKilledProcessLeftIsWrittenFirst() async throws {
+        let killed = try await SQLiteMetadataStore(path: self.path, clock: self.clock.lease)
+        let record = StoredRecord(key: RecordKey(.batch, "a"), tenant: "t", label: "l", version: 0, payload: [1])
+        try await killed.apply([.insert(record)])
+        // The files as they are while the process lives are what a kill leaves.
+        let copy = self.path + ".copy"
+        try FileManager.default.copyItem(atPath: self.path, toPath: copy)
+        try FileManager.default.copyItem(atPath: self.path + "-wal", toPath: copy + "-wal")
+        let next = try await SQLiteMetadataStore(path: copy, clock: self.clock.lease)
+        let alone = self.path + ".alone"
+        try FileManager.default.copyItem(atPath: copy, toPath: alone)
+        let withoutLog = try await SQLiteMetadataStore(path: alone, clock: self.clock.lease)
+        #expect(try await withoutLog.get(record.key) != nil)
+        #expect(try await next.get(record.key) != nil)
     }
 
     @Test("T-10 a database of version 1 gets its new tables and keeps what it holds; a newer one is refused")

@@ -2,6 +2,9 @@ import Checksum
 import Foundation
 import SchedulerCore
 import SchedulerStores
+import StoresTestSupport
+import Synchronization
+import TestSupport
 import Testing
 
 struct ResultLogTests {
@@ -201,7 +204,10 @@ struct ResultLogTests {
     func recoveredRecordsAreSynced() throws {
         let log = try self.log()
         try log.append(self.record(1, epoch: 1))
-        let syncs = SyncCounter()
+        let synced = Mutex<[String]>([])
+        let files = ObservedFileSystem { operation, path in
+            if operation == .syncData { synced.withLock { $0.append(path) } }
+        }
         let batch = self.batch(epoch: 1)
         let path = self.directory.path + "/index"
         let index = try LocationIndex(path: path, lines: 10, files: LocalFileSystem())
@@ -210,17 +216,17 @@ struct ResultLogTests {
             record: batch,
             lines: 10,
             index: index,
-            files: CountingFileSystem(syncs: syncs)
+            files: files
         )
-        #expect(recovery.progress.completed == 1 && syncs.paths == [self.directory.path + "/1.log"])
+        #expect(recovery.progress.completed == 1 && synced.withLock { $0 } == [self.directory.path + "/1.log"])
         _ = try ResultLogRecovery(
             directory: self.directory.path,
             record: self.batch(epoch: 2, segments: recovery.segments),
             lines: 10,
             index: index,
-            files: CountingFileSystem(syncs: syncs)
+            files: files
         )
-        #expect(syncs.paths == [self.directory.path + "/1.log"])
+        #expect(synced.withLock { $0 } == [self.directory.path + "/1.log"])
     }
 
     @Test func aRecordLargerThanTheReadWindowIsFound() throws {

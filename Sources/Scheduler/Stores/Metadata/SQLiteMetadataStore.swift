@@ -36,12 +36,22 @@ public final class SQLiteMetadataStore: MetadataStore {
             configuration.maximumReaderCount = 4
             self.pool = try DatabasePool(path: path, configuration: configuration)
             try await self.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try await self.pool.writeWithoutTransaction(Self.syncLeftovers)
             try await self.pool.write(Self.prepareTables)
         } catch {
             throw Self.storeError(error)
         }
         guard try await self.synchronousLevel() == Self.synchronousFull else {
             throw .unavailable("SQLite did not take synchronous=FULL")
+        }
+    }
+
+    /// What a killed process wrote and did not sync is on disk before anybody is told of it.
+    private static func syncLeftovers(_ database: Database) throws {
+        do {
+            _ = try database.checkpoint(.passive)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            // Another scheduler is at it.
         }
     }
 

@@ -1,10 +1,12 @@
 import Foundation
 
 /// A directory that is removed with this value.
-final class TemporaryDirectory: Sendable {
-    let path: String
+public final class TemporaryDirectory: Sendable {
+    /// Where it is.
+    public let path: String
 
-    init() throws {
+    /// Makes an empty one.
+    public init() throws {
         self.path = NSTemporaryDirectory() + "backfill-tests-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
     }
