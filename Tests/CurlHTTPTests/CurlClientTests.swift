@@ -1,8 +1,10 @@
 import CurlHTTP
 import EngineSimulator
+import Foundation
 import Logging
 import Settings
 import Synchronization
+import TestSupport
 import Testing
 
 /// The client against a real server with faults on request, and against nobody.
@@ -92,6 +94,22 @@ struct CurlClientTests {
             let outcome = await self.code(client, self.request(url, fault: fault, limits: limits))
             #expect(outcome?.0 == expected)
             #expect(outcome?.sent == true)
+        }
+    }
+
+    @Test("T-11 a request whose used connection ends before an answer is not sent again behind the caller's back")
+    func nothingIsSentTwice() async throws {
+        let directory = try TemporaryDirectory()
+        let ledger = directory.path + "/witness"
+        try await self.withEngine({ $0.witness = ledger }) { url, client in
+            // The connection is kept and used for the next request.
+            _ = try await client.send(self.request(url))
+            let outcome = await self.code(client, self.request(url, fault: "reset_before"))
+            #expect(outcome?.0 == .emptyReply)
+            #expect(outcome?.sent == true)
+            _ = try await client.send(self.request(url))
+            let requests = try String(contentsOfFile: ledger, encoding: .utf8).split(separator: "\n")
+            #expect(requests.count == 3)
         }
     }
 

@@ -85,6 +85,8 @@ final class Transfer: @unchecked Sendable {
     var startedAt: Int64 = 0
     var lastByteAt: Int64 = 0
     var hasFirstByte = false
+    /// Writing the request to a connection has begun.
+    var wasWritten = false
     /// When the transfer was paused for lack of memory; nil while it runs.
     var pausedAt: Int64?
 

@@ -58,6 +58,10 @@ final class EasyHandle {
             EasyHandle.from(context)?.readBody(bytes, size * count) ?? ccurl_read_abort
         }
         _ = ccurl_set_pointer(self.raw, CURLOPT_READDATA, context)
+        _ = ccurl_set_prerequest(self.raw) { context, _, _, _, _ in
+            EasyHandle.from(context)?.mayWriteRequest() ?? false ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+        }
+        _ = ccurl_set_pointer(self.raw, CURLOPT_PREREQDATA, context)
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> EasyHandle? {
@@ -155,6 +159,18 @@ extension EasyHandle {
 // MARK: - Callbacks
 
 extension EasyHandle {
+    /// Called when there is a connection, before the request is written to it. libcurl would write it again, up to five
+    /// times, when a used connection ends before an answer; whether a request may run twice is for the caller to decide.
+    private func mayWriteRequest() -> Bool {
+        guard let transfer else { return false }
+        guard !transfer.wasWritten else {
+            _ = self.fail(.emptyReply, "the connection was closed before an answer came")
+            return false
+        }
+        transfer.wasWritten = true
+        return true
+    }
+
     private func fail(_ code: HTTPTransferError.Code, _ message: String) -> Int {
         self.transfer?.failure = HTTPTransferError(code, mayHaveBeenSent: true, message: message)
         return 0
