@@ -1,4 +1,5 @@
 import SchedulerCore
+import TestSupport
 import Testing
 
 struct ResultRecordTests {
@@ -88,6 +89,22 @@ struct ResultRecordTests {
         #expect(first && !second && !beyond)
         #expect(progress.completed == 1 && progress.failed == 0 && progress.usage == usage)
         #expect(progress.isDone(64) && !progress.isDone(0) && !progress.isComplete)
+    }
+
+    @Test("the first open line is the first that has no record", arguments: [0, 1, 63, 64, 65, 128, 130])
+    func firstOpenLine(total: Int) {
+        for seed in 0..<40 as Range<UInt64> {
+            var numbers = SeededGenerator(seed: seed)
+            var progress = LineProgress(total: total)
+            // From nothing done to nearly everything.
+            for line in 0..<total where UInt64.random(in: 0..<40, using: &numbers) < seed {
+                _ = progress.record(line: line, succeeded: true, usage: TokenUsage())
+            }
+            for line in -1...(total + 70) {
+                let expected = (max(line, 0)..<max(total, line, 0)).first { !progress.isDone($0) && $0 < total }
+                #expect(progress.firstOpenLine(from: line) == expected ?? total, "seed \(seed), from \(line)")
+            }
+        }
     }
 }
 

@@ -27,6 +27,18 @@ public struct LineProgress: Sendable, Equatable {
         return self.done[line >> 6] & (1 << UInt64(line & 63)) != 0
     }
 
+    /// The first line at or after `line` that has no record; `total` when there is none.
+    public func firstOpenLine(from line: Int) -> Int {
+        var word = max(line, 0) >> 6
+        var open = word < self.done.count ? ~self.done[word] & (~0 << UInt64(max(line, 0) & 63)) : 0
+        while open == 0 {
+            word += 1
+            guard word < self.done.count else { return self.total }
+            open = ~self.done[word]
+        }
+        return min(word << 6 + open.trailingZeroBitCount, self.total)
+    }
+
     /// Takes note of a record; false when the line has one already or does not exist.
     public mutating func record(line: Int, succeeded: Bool, usage: TokenUsage) -> Bool {
         guard line >= 0, line < self.total, !self.isDone(line) else { return false }

@@ -6,6 +6,8 @@ import Synchronization
 
 /// Runs batches, many at a time: claims what nobody runs, oldest first, as long as there is room.
 final class JobRunner: Service {
+    /// Most batches claimed before the first of them begins: each claim is a write of its own.
+    private static let claimedAtOnce = 8
     /// Batches that only have to end may run beside the others.
     private static let roomForEnding = 32
     /// Every so many looks the batches that wait are looked through for windows that are over.
@@ -66,9 +68,11 @@ final class JobRunner: Service {
         try await withThrowingDiscardingTaskGroup { group in
             for await _ in self.looks {
                 await self.passOnCancellations()
-                for batch in await self.claim() {
+                let claimed = await self.claim()
+                for batch in claimed {
                     group.addTask { try await self.run(batch) }
                 }
+                if claimed.count >= Self.claimedAtOnce { self.look.yield() }
             }
         }
         await self.environment.ownership.end()
@@ -155,7 +159,7 @@ extension JobRunner {
             guard !state.isStopping else { return nil }
             state.looks += 1
             let room = BatchClaimer.Room(
-                forRunning: max(self.maximumRunning - state.active.count, 0),
+                forRunning: min(max(self.maximumRunning - state.active.count, 0), Self.claimedAtOnce),
                 forEnding: max(self.maximumRunning + Self.roomForEnding - state.active.count, 0),
                 looksForExpired: state.looks % Self.looksPerExpiryLook == 0
             )

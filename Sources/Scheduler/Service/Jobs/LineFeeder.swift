@@ -14,7 +14,8 @@ struct LineFeeder: Sendable {
     /// Queues all lines that are not done yet; returns early when the job ends.
     func run() async throws {
         var demand = self.job.demand.makeAsyncIterator()
-        var next = 0
+        // Lines that are done at the start are not read: a batch that is taken up half way goes on at once.
+        var next = self.done.firstOpenLine(from: 0)
         while next < self.reader.lines, !self.job.isEnding {
             while self.job.hasEnoughQueued {
                 guard await demand.next() != nil else { return }
@@ -24,7 +25,7 @@ struct LineFeeder: Sendable {
             for (model, lines) in page.lines where !lines.isEmpty {
                 self.dispatcher.offer(lines, of: self.job, model: model)
             }
-            next = page.next
+            next = self.done.firstOpenLine(from: page.next)
         }
     }
 
