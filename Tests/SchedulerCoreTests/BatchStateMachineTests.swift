@@ -126,6 +126,26 @@ struct BatchStateMachineTests {
         #expect(machine.record.hasErrors)
     }
 
+    @Test("A7-10 what was found in the input stays until the batch is validated", arguments: Event.allCases)
+    func findingsStayUntilValidation(_ event: Event) throws {
+        var record = try self.machine(.validating).record
+        record.findings = InputFileFindings(lines: 3, models: ["m"], urls: [], problems: [], problemsOmitted: 0)
+        var machine = BatchStateMachine(record)
+        _ = self.apply(event, to: &machine, at: 2_000)
+        #expect((machine.record.findings == nil) == [.validated, .failed].contains(event))
+    }
+
+    @Test("a batch that ends before its validation keeps no findings", arguments: [Event.cancelRequested, .windowEnded])
+    func findingsGoWithTheEnd(_ event: Event) throws {
+        var record = try self.machine(.validating).record
+        record.findings = InputFileFindings(lines: 3, models: ["m"], urls: [], problems: [], problemsOmitted: 0)
+        var machine = BatchStateMachine(record)
+        _ = self.apply(event, to: &machine, at: 2_000)
+        _ = self.apply(.assembled, to: &machine, at: 2_000)
+        #expect(machine.record.status.isTerminal)
+        #expect(machine.record.findings == nil)
+    }
+
     @Test("A1-11 the model is named when all lines name one")
     func modelIsNamedWhenThereIsOne() throws {
         var machine = try self.machine(.validating)

@@ -6,8 +6,8 @@ import ProtoRPC
 import SchedulerCore
 import SchedulerStores
 import Synchronization
+import TestSupport
 import Testing
-
 @testable import SchedulerService
 
 /// What the sweeper may not take away.
@@ -50,6 +50,48 @@ struct SweepingTests {
             _ = try await scheduler.node.router.call(BatchesService.createBatch, request, context: RPCContext())
         }
         #expect(try await scheduler.store.list(RecordQuery(kind: .batch, limit: 9)).isEmpty)
+    }
+
+    @Test("A7-10 T-32 an input that is deleted before its batch is validated is validated all the same")
+    func anInputDeletedBeforeItsValidationIsStillRead() async throws {
+        let scheduler = try await TestScheduler()
+        let file = FileRecord(
+            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
+            tenant: "default",
+            bytes: 1,
+            createdAt: 1,
+            expiresAt: nil,
+            filename: "a.jsonl",
+            purpose: .batch,
+            input: InputFileFindings(
+                lines: 1,
+                models: [],
+                urls: [],
+                problems: [InputProblem(code: "invalid_json_line", message: "not JSON", line: 1)],
+                problemsOmitted: 0
+            )
+        )
+        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        let router = scheduler.node.router
+        let create = CreateBatchRequest(
+            inputFileID: file.id,
+            endpoint: "/v1/chat/completions",
+            completionWindow: "24h"
+        )
+        let created = try await router.call(BatchesService.createBatch, create, context: RPCContext())
+        let id = try #require(created.batch?.id)
+        _ = try await router.call(FilesService.deleteFile, DeleteFileRequest(fileID: file.id), context: RPCContext())
+        let services = scheduler.node.services
+        let running = Task { try await SchedulerNode.runTogether(services) }
+        var batch = created.batch
+        while batch?.status != .failed {
+            try await Task.sleep(for: .milliseconds(5))
+            batch = try await router.call(BatchesService.getBatch, GetBatchRequest(batchID: id), context: RPCContext())
+                .batch
+        }
+        running.cancel()
+        _ = await running.result
+        #expect(batch?.errors.map(\.code) == ["invalid_json_line"])
     }
 }
 

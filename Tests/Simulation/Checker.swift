@@ -63,7 +63,7 @@ struct Checker {
     private func checkEnding(_ order: Workload.Order, _ batch: Batch) {
         switch batch.status {
         case .failed:
-            if order.isValid, !order.isInputDeleted {
+            if order.isValid {
                 self.cluster.violation("\(batch.id) failed: \(batch.errors)")
             }
         case .cancelled:

@@ -37,6 +37,7 @@ public struct BatchStateMachine: Sendable, Equatable {
             self.record.counts.total = lines
             self.record.models = models
             self.record.model = models.count == 1 ? models.first : nil
+            self.record.findings = nil
             return .changed
         case .inProgress: return .unchanged
         case .failed, .finalizing, .completed, .expired, .cancelling, .cancelled: return .refused
@@ -64,6 +65,7 @@ public struct BatchStateMachine: Sendable, Equatable {
             self.record.times.failedAt = self.notBefore(self.latestTime, now)
             self.record.problems = problems
             self.record.problemsOmitted = omitted
+            self.record.findings = nil
             self.record.ending = nil
             self.record.waitingReason = nil
             return .changed
@@ -128,6 +130,7 @@ public struct BatchStateMachine: Sendable, Equatable {
         }
         self.record.ending = nil
         self.record.waitingReason = nil
+        self.record.findings = nil
         self.record.counts = output.counts
         self.record.usage = output.usage
         self.record.hasOutput = output.counts.completed > 0

@@ -12,6 +12,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var models: [String] = []
     /// The input; its bytes outlive the file's deletion until the batch ends (A7-10).
     public var inputFileID: String
+    /// What the file-level pass found in the input, kept until the batch is validated: the file may be deleted before.
+    public var findings: InputFileFindings?
     /// As the client wrote it.
     public var completionWindow: String
     /// Where the batch stands.
@@ -54,8 +56,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
         tenant: String,
         endpoint: String,
         inputFileID: String,
+        findings: InputFileFindings? = nil,
         completionWindow: CompletionWindow,
-        models: [String] = [],
         outputFileID: String,
         errorFileID: String,
         createdAt: Int64,
@@ -68,7 +70,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
         self.inputFileID = inputFileID
         self.completionWindow = completionWindow.text
         self.status = .validating
-        self.models = models
+        self.findings = findings
+        self.models = findings?.models ?? []
         self.outputFileID = outputFileID
         self.errorFileID = errorFileID
         self.times = BatchTimes(createdAt: createdAt, expiresAt: createdAt + completionWindow.seconds)

@@ -70,9 +70,7 @@ struct BatchRun: Sendable {
         if batch.times.expiresAt <= self.now {
             return try await self.records.apply(to: self.id) { $0.windowEnded(at: self.now) }.record
         }
-        guard let file = try await self.environment.store.get(FileRecord.self, batch.inputFileID)?.object,
-            let findings = file.input
-        else {
+        guard let findings = try await self.findings(of: batch) else {
             return try await self.fail([.missingInput(batch.inputFileID)], omitted: 0)
         }
         let (problems, omitted) = try await self.problems(of: batch, findings)
@@ -80,6 +78,12 @@ struct BatchRun: Sendable {
         return try await self.records.apply(to: self.id) {
             $0.validated(lines: findings.lines, models: findings.models, at: self.now)
         }.record
+    }
+
+    /// Records of earlier versions have none of their own.
+    private func findings(of batch: BatchRecord) async throws -> InputFileFindings? {
+        if let findings = batch.findings { return findings }
+        return try await self.environment.store.get(FileRecord.self, batch.inputFileID)?.object.input
     }
 
     private func fail(_ problems: [InputProblem], omitted: Int) async throws -> BatchRecord {
