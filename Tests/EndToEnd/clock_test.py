@@ -2,21 +2,22 @@
 times do, within reason."""
 
 import contextlib
-import pathlib
 import sqlite3
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 from history import TIMES, violations
+from preload import library
 from recorded import RecordedServices, executions
 from services import wait_for
 
-HERE = pathlib.Path(__file__).parent
 CONCURRENCY = 8
-HOUR = 3_600
+LEASE_MILLISECONDS = 2_000
+# A running batch looks at the end of its window at least this often.
+WINDOW_LOOK = 10
+MINUTE = 60
+HOUR = 60 * MINUTE
 TOLERANCE = 300
 DAY = 24 * HOUR
 ORDER_OF_TIMES = [name for name in TIMES if name not in ("expires_at", "failed_at")]
@@ -27,7 +28,8 @@ class ClockServices(RecordedServices):
         self.library = library
         super().__init__(
             engine=("--time-to-first-token", "50ms", "--slots", 64),
-            scheduler=("--engine-concurrency", CONCURRENCY, "--lease", "2s", "--sweep-interval", "1s"),
+            scheduler=("--engine-concurrency", CONCURRENCY, "--lease", f"{LEASE_MILLISECONDS}ms",
+                       "--sweep-interval", "1s"),
         )
         # At the engine, and as many whose answers were not synced yet.
         self.history.in_flight = 2 * CONCURRENCY
@@ -53,15 +55,16 @@ class ClockServices(RecordedServices):
         with contextlib.closing(sqlite3.connect(self.path / "data" / "backfill.sqlite")) as database:
             return database.execute("SELECT owner FROM lease").fetchall()
 
+    def lease_end(self):
+        """In milliseconds of a clock that nobody sets."""
+        with contextlib.closing(sqlite3.connect(self.path / "data" / "backfill.sqlite")) as database:
+            return database.execute("SELECT MAX(ends_at) FROM lease").fetchone()[0]
+
 
 class Clock(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = tempfile.TemporaryDirectory(prefix="backfill-clock-")
-        cls.addClassCleanup(cls.directory.cleanup)
-        cls.library = pathlib.Path(cls.directory.name) / "shifted_clock.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", cls.library,
-                        HERE / "shifted_clock.c", "-ldl", "-lm"], check=True)
+        cls.library = library("shifted_clock", cls.addClassCleanup)
 
     def setUp(self):
         self.services = ClockServices(self.library)
@@ -75,15 +78,25 @@ class Clock(unittest.TestCase):
 
     def hanging_batch(self, **more):
         """A batch that does not end alone; gives its order and id."""
-        order, file, first = self.services.order(["[[fault:hang]]"])
-        if not more:
-            return order, first
-        self.services.cancel(order, first)
-        # The same lines under another window, as an order of its own.
-        self.services.orders += 1
-        number = self.services.orders
-        self.services.history.orders[number] = self.services.history.orders[order]
-        return number, self.services.create(number, file, **more).body["id"]
+        order, _, batch = self.services.order(["[[fault:hang]]"], **more)
+        return order, batch
+
+    def batch_that_expires(self):
+        """A batch whose window ends a little later than the next look at every other's. Its end shows that those were
+        looked at, and that windows do end."""
+        services = self.services
+        # No window is shorter than a minute: this one begins under a clock that is behind by the rest, and is believed.
+        services.set_clock(WINDOW_LOOK + 2 - MINUTE)
+        order, batch = self.hanging_batch(completion_window="1m")
+        services.set_clock(0)
+        # Which files have expired is a look at the clock, and each look follows it.
+        list(services.pages("/v1/files"))
+        return order, batch
+
+    def windows_are_looked_at(self, expires, since):
+        """Waits for the end of what `batch_that_expires` gave."""
+        self.assertEqual(self.services.ended(*expires)["status"], "expired")
+        self.assertGreater(time.monotonic() - since, WINDOW_LOOK, "its window ended before its time")
 
     def runs_on(self, shift):
         """Sets the clock under a running batch: it goes on at once under the same lease, and others begin."""
@@ -103,8 +116,9 @@ class Clock(unittest.TestCase):
         self.assertEqual("the wall clock has jumped" in services.log(), abs(shift) >= TOLERANCE or had_jumped)
         for number, id in ((order, batch), (later, another)):
             self.assertEqual(services.ended(number, id)["request_counts"]["failed"], 0)
-        # Longer than a lease: it was renewed, however the clock stands.
-        time.sleep(3)
+        # Renewed when it would have ended else, however the clock stands.
+        end = services.lease_end()
+        wait_for(lambda: services.lease_end() > end + LEASE_MILLISECONDS, "the lease to be renewed", 10)
         self.assertEqual(services.lease(), lease)
         self.assertNotIn("lease is lost", services.log())
 
@@ -154,9 +168,10 @@ class Clock(unittest.TestCase):
         batches = [self.hanging_batch(completion_window=window) for window in ("2m", "30m", "2h")]
         for order, batch in batches:
             wait_for(lambda: services.get(order, batch)["status"] == "in_progress", "it to run")
+        expires = self.batch_that_expires()
+        since = time.monotonic()
         services.set_clock(HOUR)
-        # Windows are looked at every 10 s.
-        time.sleep(12)
+        self.windows_are_looked_at(expires, since)
         for order, batch in batches:
             self.assertEqual(services.get(order, batch)["status"], "in_progress")
             services.cancel(order, batch)
@@ -184,9 +199,12 @@ class Clock(unittest.TestCase):
         output = services.ended(order, whole)["output_file_id"]
         running, batch = self.hanging_batch()
         wait_for(lambda: services.get(running, batch)["status"] == "in_progress", "it to run")
+        expires = self.batch_that_expires()
+        since = time.monotonic()
         services.set_clock(365 * DAY)
-        # Some sweeps and a look at the windows, which comes every 10 s, and what it leads to.
-        time.sleep(16)
+        services.sweep()
+        self.windows_are_looked_at(expires, since)
+        services.sweep()
         services.set_clock(0)
         self.assertLessEqual({file, output}, {f["id"] for f in services.pages("/v1/files")})
         self.assertEqual(services.get(running, batch)["status"], "in_progress")
@@ -199,8 +217,8 @@ class Clock(unittest.TestCase):
         services.set_clock(-2 * DAY)
         order, file, batch = services.order(["[[fault:hang]]"])
         services.set_clock(0)
-        # Two sweeps, which also forget old keys.
-        time.sleep(3)
+        # Which also forgets old keys.
+        services.sweep()
         self.assertEqual(services.create(order, file).body["id"], batch)
         if services.get(order, batch)["status"] == "in_progress":
             services.cancel(order, batch)

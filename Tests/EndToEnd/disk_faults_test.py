@@ -3,19 +3,18 @@
 import contextlib
 import json
 import os
-import pathlib
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
+from damage import flip
 from history import violations
+from preload import library
 from recorded import RecordedServices, executions
 from services import DidNotStart, wait_for
 
-HERE = pathlib.Path(__file__).parent
 CONCURRENCY = 8
 SCHEDULER = ("--engine-concurrency", CONCURRENCY, "--lease", "2s", "--sweep-interval", "1s")
 PAGE = 4_096
@@ -176,8 +175,8 @@ class Full(DiskFaults):
     def test_T05_results_wait_for_room_and_the_batch_completes_then(self):
         services = self.start(engine=SLOW)
         order, batch = self.fill_under_a_batch(services)
-        # Longer than the lease, which cannot be renewed on a full disk.
-        time.sleep(3)
+        # It cannot be renewed on a full disk.
+        wait_for(lambda: "the lease is lost" in services.log(), "the end of the lease", 10)
         before = services.completed(order, batch)
         self.assertLess(before, 200)
         # Reads go on.
@@ -240,11 +239,7 @@ class Full(DiskFaults):
 class Syncs(DiskFaults):
     @classmethod
     def setUpClass(cls):
-        cls.directory = tempfile.TemporaryDirectory(prefix="backfill-sync-")
-        cls.addClassCleanup(cls.directory.cleanup)
-        cls.library = pathlib.Path(cls.directory.name) / "failing_sync.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", cls.library,
-                        HERE / "failing_sync.c", "-ldl", "-lpthread"], check=True)
+        cls.library = library("failing_sync", cls.addClassCleanup)
 
     def start(self, **options):
         return super().start(library=self.library, **options)
@@ -388,13 +383,6 @@ class Rot(DiskFaults):
 
     HEADER_BYTES = 16
 
-    def flip(self, path, offset, bit=3):
-        with open(path, "r+b") as file:
-            file.seek(offset)
-            byte = file.read(1)[0]
-            file.seek(offset)
-            file.write(bytes([byte ^ 1 << bit]))
-
     def check_flip(self, where):
         """Flips the bit that `where(size)` gives the offset of, and sees the batch through."""
         services = self.start(engine=SLOW)
@@ -402,7 +390,7 @@ class Rot(DiskFaults):
         self.wait_for_results(services, batch)
         services.scheduler.kill()
         segment = services.segment(batch)
-        self.flip(segment, where(segment.stat().st_size))
+        flip(segment, where(segment.stat().st_size))
         services.revive()
         self.check_whole(services, order, batch, segment)
 
@@ -427,7 +415,7 @@ class Rot(DiskFaults):
         services.restart_at("store.before_rename:1")
         wait_for(lambda: not services.scheduler.runs, "the fail point")
         first = services.data / "jobs" / batch / "1.log"
-        self.flip(first, first.stat().st_size // 2)
+        flip(first, first.stat().st_size // 2)
         services.revive()
         self.check_whole(services, order, batch, first)
 
@@ -520,7 +508,7 @@ class Versions(DiskFaults):
         services = self.start()
         order, file, batch = services.order(["Hello"] * 5)
         self.check_order(services, order, batch)
-        plan = services.data / "blobs" / file[-2:] / f"{file}.plan"
+        plan = services.blob(f"{file}.plan")
         # As if written without checksums: those would tell the change from a version.
         plan.with_name(plan.name + ".sums").unlink()
         plan.write_bytes(plan.read_bytes()[:4] + self.NEWER.to_bytes(4, "little") + plan.read_bytes()[8:])

@@ -64,11 +64,15 @@ class TwoSchedulers(Durability):
         self.second = self.services.start_scheduler()
         self.connect(self.services.start_gateway(self.services.scheduler, self.second))
 
-    def owner_and_other(self, batch):
-        """The scheduler that has claimed the batch, which has its instance's lock open, and the other one."""
+    def lease_of(self, batch):
+        """The lease under which the batch is claimed; None while nobody has it."""
         with contextlib.closing(sqlite3.connect(self.services.path / "data" / "backfill.sqlite")) as database:
             query = "SELECT owner FROM claim WHERE key = ?"
-            owner = wait_for(lambda: database.execute(query, (f"batch/{batch.id}",)).fetchone(), "the claim")[0]
+            return (database.execute(query, (f"batch/{batch.id}",)).fetchone() or (None,))[0]
+
+    def owner_and_other(self, batch):
+        """The scheduler that has claimed the batch, which has its instance's lock open, and the other one."""
+        owner = wait_for(lambda: self.lease_of(batch), "the claim")
         lock = str(self.services.path / "data" / "instances" / owner.split(".")[0])
         pair = [self.services.scheduler, self.second]
         pair.sort(key=lambda scheduler: lock not in scheduler.open_files())
@@ -99,9 +103,9 @@ class TwoSchedulers(Durability):
         owner, other = self.owner_and_other(batch)
         owner.pause()
         self.connect(self.services.start_gateway(other))
-        before = self.completed(batch)
-        # Twice the lease, and the other one has taken over.
-        time.sleep(4)
+        lease, before = self.lease_of(batch), self.completed(batch)
+        # No lock tells that a paused one does nothing: its claim is free when its lease has ended.
+        wait_for(lambda: self.lease_of(batch) not in (lease, None), "the other scheduler's claim", 10)
         wait_for(lambda: self.completed(batch) > before, "the other scheduler's progress")
         owner.go_on()
         self.check_whole(self.wait(batch), 1_500)

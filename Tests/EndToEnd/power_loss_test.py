@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,9 +15,9 @@ import unittest
 
 from history import History, violations
 from power_loss import Disk, records
+from preload import library
 from recorded import RecordedServices, executions
 
-HERE = pathlib.Path(__file__).parent
 CONCURRENCY = 8
 WORKERS = 2
 # 1: every image; the ratio for a first look.
@@ -89,9 +88,7 @@ class PowerLoss(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory(prefix="backfill-power-")
         self.addCleanup(self.directory.cleanup)
         self.path = pathlib.Path(self.directory.name)
-        self.library = self.path / "recorder.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", self.library,
-                        HERE / "recorder.c", "-ldl", "-lpthread"], check=True)
+        self.library = library("recorder", self.addCleanup)
 
     def test_T02_I01_what_was_acked_outlives_a_loss_of_power_at_every_sync(self):
         run = RecordedRun(self.library)

@@ -93,8 +93,8 @@ class RecordedServices(Services):
 
     # -- orders
 
-    def order(self, prompts, valid=True):
-        """Uploads and creates; gives the order's number, its file and its batch."""
+    def order(self, prompts, valid=True, **more):
+        """Uploads and creates; gives the order's number, its file and its batch. `more` goes to the create."""
         self.orders += 1
         number = self.orders
         ids = [f"o{number}l{n}" for n in range(len(prompts))]
@@ -105,7 +105,7 @@ class RecordedServices(Services):
             for i, prompt in zip(ids, prompts)
         ]
         file = self.upload(number, "".join(lines) if valid else "".join(lines) + "{\n")
-        return number, file, self.create(number, file).body["id"]
+        return number, file, self.create(number, file, **more).body["id"]
 
     def story(self, with_hanging_engine=False):
         """One batch that completes, one that is cancelled, one whose input is invalid, a delete."""
@@ -150,6 +150,18 @@ class RecordedServices(Services):
 
     def blobs(self):
         return {p.name.split(".")[0] for p in (self.path / "data" / "blobs").glob("*/*")}
+
+    def blob(self, key):
+        """Where the bytes are that a key names: a file's id and what may follow it."""
+        return self.path / "data" / "blobs" / key.split(".")[0][-2:] / key
+
+    def sweep(self):
+        """Waits for a whole pass of the sweeper, which removes last what a dead scheduler has staged."""
+        staged = self.path / "data" / "staging" / "scheduler-0000000000000000"
+        # The first one may go with a pass that is under way.
+        for _ in range(2):
+            staged.mkdir(parents=True)
+            wait_for(lambda: not staged.exists(), "the sweep of staging")
 
     def check_database(self):
         """SQLite's own check, on a copy of what is there."""
