@@ -16,7 +16,8 @@ struct CRC32CTests {
     @Test("the tables and the processor's instruction give the same", arguments: 0..<200 as Range<UInt64>)
     func tablesAndInstructionAgree(seed: UInt64) {
         var numbers = SeededGenerator(seed: seed)
-        let bytes = (0..<Int.random(in: 0...300, using: &numbers)).map { _ in UInt8.random(in: 0...255, using: &numbers) }
+        let bytes = (0..<Int.random(in: 0...300, using: &numbers)).map { _ in UInt8.random(in: 0...255, using: &numbers)
+        }
         let byTables = bytes.withUnsafeBytes { ~CRC32C.updated(.max, $0) }
         #expect(byTables == self.checksum(bytes), "seed \(seed)")
     }

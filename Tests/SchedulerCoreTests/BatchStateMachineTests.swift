@@ -135,7 +135,10 @@ struct BatchStateMachineTests {
         #expect((machine.record.findings == nil) == [.validated, .failed].contains(event))
     }
 
-    @Test("a batch that ends before its validation keeps no findings", arguments: [Event.cancelRequested, .windowEnded])
+    @Test(
+        "a batch that ends before its validation keeps no findings",
+        arguments: [Event.cancelRequested, .windowEnded]
+    )
     func findingsGoWithTheEnd(_ event: Event) throws {
         var record = try self.machine(.validating).record
         record.findings = InputFileFindings(lines: 3, models: ["m"], urls: [], problems: [], problemsOmitted: 0)

@@ -8,6 +8,7 @@ public final class FailingCall: Sendable {
     public enum Kind: Sendable {
         /// Of a file or a directory.
         case sync
+        /// Of a file.
         case write
     }
 
@@ -17,6 +18,7 @@ public final class FailingCall: Sendable {
     private let failing: Int
     private let code: Int32
 
+    /// Makes one.
     /// - Parameters:
     ///   - failing: the number of the call of this kind that fails; from 1.
     ///   - code: its `errno`.

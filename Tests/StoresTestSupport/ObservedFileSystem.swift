@@ -4,6 +4,7 @@ public import SchedulerStores
 public struct ObservedFileSystem: FileSystem {
     /// What is about to happen.
     public enum Operation: String, Sendable {
+        /// Of a file.
         case write
         /// Of a file's bytes.
         case syncData = "fdatasync"
@@ -22,34 +23,43 @@ public struct ObservedFileSystem: FileSystem {
         self.observer = observer
     }
 
+    /// Opens a file whose writes and syncs are seen.
     public func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile {
         ObservedFile(file: try self.files.open(path, mode), observer: self.observer)
     }
 
+    /// As the machine does it.
     public func map(_ path: String, bytes: Int) throws(FileError) -> MappedMemory {
         try self.files.map(path, bytes: bytes)
     }
 
+    /// As the machine does it.
     public func replace(_ target: String, with path: String) throws(FileError) {
         try self.files.replace(target, with: path)
     }
 
+    /// As the machine does it.
     public func remove(_ path: String) throws(FileError) { try self.files.remove(path) }
 
+    /// Makes a directory; the sync of the one above is seen.
     public func makeDirectory(_ path: String) throws(FileError) {
         try self.files.makeDirectory(path)
         try self.observer(.syncDirectory, path)
     }
 
+    /// As the machine does it.
     public func removeEmptyDirectory(_ path: String) throws(FileError) { try self.files.removeEmptyDirectory(path) }
 
+    /// As the machine does it.
     public func list(_ path: String) throws(FileError) -> [String] { try self.files.list(path) }
 
+    /// Syncs a directory's entries; seen.
     public func syncDirectory(of path: String) throws(FileError) {
         try self.observer(.syncDirectory, path)
         try self.files.syncDirectory(of: path)
     }
 
+    /// As the machine does it.
     public func lock(_ path: String) throws(FileError) -> (any FileLock)? { try self.files.lock(path) }
 }
 
