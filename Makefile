@@ -41,6 +41,7 @@ format: ## format all sources
 .PHONY: protos
 protos: deps ## generate the C and Swift code of the .proto files
 	protos/plugin/generate.sh
+	scripts/check_protos.sh --update
 
 .PHONY: check-protos
 check-protos: deps ## check that the generated code is that of the .proto files
