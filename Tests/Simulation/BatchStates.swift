@@ -11,6 +11,7 @@ enum Event: String, CaseIterable {
     case cancel
     case inputDeleted = "input deleted"
     case windowEnds = "window ends"
+    case fileDamaged = "file damaged"
 }
 
 /// Follows the state of every batch in the store: chooses moments for faults, since chance alone would hardly ever meet
@@ -43,6 +44,9 @@ final class BatchStates: @unchecked Sendable {
 
     /// Where a batch stands in the store.
     func status(of id: String) -> BatchStatus? { self.current[id]?.status }
+
+    /// The order that a batch was made for.
+    func order(of id: String) -> Int? { self.current[id]?.metadata["order"].flatMap { Int($0) } }
 
     /// Something happens to all batches that have not ended.
     func hit(_ event: Event) {
@@ -78,22 +82,32 @@ final class BatchStates: @unchecked Sendable {
     private func chooseMoment(_ batch: BatchRecord) {
         let (probability, longest): (Double, Int64) =
             switch batch.status {
-            case .validating: (0.4, 1_000)
-            case .inProgress: (0.1, 3_000)
-            case .finalizing: (0.6, 3)
+            case .validating: (0.7, 600)
+            case .inProgress: (0.15, 3_000)
+            case .finalizing: (0.4, 3)
             case .cancelling: (0.9, 3)
-            case .failed, .completed, .expired, .cancelled: (0, 0)
+            // Before its client has what it asked for.
+            case .completed, .expired, .cancelled: (0.08, 20_000)
+            case .failed: (0, 0)
             }
         guard self.world.hasFaults, self.world.chance(probability) else { return }
-        // Only a batch with a short window can see its end, so it shall.
-        let seesItsEnd = batch.completionWindow == self.scenario.shortWindow
-        let event =
-            seesItsEnd && self.world.chance(batch.status == .cancelling ? 0.8 : 0.5)
-            ? Event.windowEnds : Event.allCases[Int(self.world.random() % UInt64(Event.allCases.count))]
+        let event = self.chooseEvent(batch)
         self.world.after(self.world.random(0...longest)) {
             guard self.world.hasFaults, self.status(of: batch.id) == batch.status else { return }
             self.onMoment(event, batch)
         }
+    }
+
+    /// Others hit all batches there are, so each of them sees those more often.
+    private static let eventsOfOneBatch = [Event.cancel, .inputDeleted, .fileDamaged]
+
+    private func chooseEvent(_ batch: BatchRecord) -> Event {
+        guard !batch.status.isTerminal else { return .fileDamaged }
+        // Only a batch with a short window can see its end, so it shall.
+        let seesItsEnd = batch.completionWindow == self.scenario.shortWindow
+        if seesItsEnd, self.world.chance(batch.status == .cancelling ? 0.8 : 0.5) { return .windowEnds }
+        let events = self.world.chance(0.25) ? Self.eventsOfOneBatch : Event.allCases
+        return events[Int(self.world.random() % UInt64(events.count))]
     }
 
     // MARK: - Bounds, where nothing has gone wrong meanwhile

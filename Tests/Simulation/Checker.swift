@@ -18,7 +18,8 @@ struct History {
         }
         guard let before, let old = before.requestCounts, let new = batch.requestCounts else { return }
         // Answers may overtake each other on the way; what one scheduler stored all tell.
-        if batch.status.isTerminal, new.total > 0, new.completed + new.failed != new.total {
+        let isCutShort = batch.status == .failed && self.cluster.damage.hasEnded(batch.id)
+        if batch.status.isTerminal, new.total > 0, new.completed + new.failed != new.total, !isCutShort {
             self.cluster.violation("I-06 \(batch.id) ended with \(new)")
         }
         if batch.status.isTerminal, new.completed < old.completed, self.cluster.flips == 0 {
@@ -30,6 +31,8 @@ struct History {
 /// Looks at what a client got for an order that has ended.
 struct Checker {
     private static let pageBytes: UInt32 = 256 << 10
+    /// Schedulers' clocks may be ahead by so much.
+    private static let clockTolerance: Int64 = 5_000
 
     let cluster: Cluster
     let calls: Workload
@@ -55,6 +58,8 @@ struct Checker {
                 self.cluster.violation("I-04 \(batch.id) lost line \(line) of \(order.lines), \(batch.status)")
             }
         }
+        await self.checkInput(of: order)
+        guard !order.isChecked else { return }
         order.isChecked = true
         self.cluster.world.coverage.batches += 1
         self.cluster.world.coverage.lines += seen.count
@@ -63,7 +68,7 @@ struct Checker {
     private func checkEnding(_ order: Workload.Order, _ batch: Batch) {
         switch batch.status {
         case .failed:
-            if order.isValid {
+            if order.isValid, !self.cluster.damage.hasEnded(batch.id) {
                 self.cluster.violation("\(batch.id) failed: \(batch.errors)")
             }
         case .cancelled:
@@ -105,21 +110,53 @@ struct Checker {
         }
     }
 
-    /// A whole file; nil after a violation.
-    private func content(of id: String) async -> [UInt8]? {
+    /// The input is what was uploaded until somebody deletes it.
+    private func checkInput(of order: Workload.Order) async {
+        guard let file = order.fileID else { return }
+        let content = await self.content(of: file) {
+            let left = order.fileExpiresAt.map {
+                SimulatedProcess.milliseconds(untilUnixSecond: $0, at: self.cluster.world.now)
+            }
+            return order.isInputDeleted || (left ?? .max) <= Self.clockTolerance
+        }
+        if let content, content != Workload.content(of: order) {
+            self.cluster.violation("I-01 \(file) is not what was uploaded")
+        }
+    }
+
+    /// A whole file; nil after a violation, or when it is gone and may be. One that is damaged is refused or comes as it was
+    /// before; what else is to be true of it is checked as ever.
+    private func content(of id: String, mayBeGone: () -> Bool = { false }) async -> [UInt8]? {
+        // Looked up first: nothing that is served may be newer.
+        let key = (try? await self.cluster.store.get(FileRecord.self, id))?.object.blobKey ?? id
         var bytes: [UInt8] = []
         while true {
             let request = ReadFileRequest(fileID: id, offset: UInt64(bytes.count), maximumBytes: Self.pageBytes)
             switch await self.calls.persistently(FilesService.readFile, request) {
             case .success(let page):
                 bytes += page.data.readableBytesView
-                if bytes.count >= Int(page.fileBytes) { return bytes }
+                if bytes.count >= Int(page.fileBytes) {
+                    if let whole = self.cluster.damage.undamaged(key), bytes != whole {
+                        self.cluster.violation("T-04 \(id) is damaged and was served")
+                        return whole
+                    }
+                    return bytes
+                }
                 if page.data.readableBytes == 0 {
                     self.cluster.violation("I-01 \(id) has \(bytes.count) of \(page.fileBytes) bytes")
                     return nil
                 }
+            case .failure(let error) where error.tellsOfDamage:
+                guard let whole = self.cluster.damage.undamaged(key), whole.starts(with: bytes) else {
+                    self.cluster.violation("T-04 \(id) was refused: \(error)")
+                    return nil
+                }
+                self.cluster.world.coverage.hit(.refusedDownload)
+                return whole
             case .failure(let error):
-                self.cluster.violation("I-01 \(id) cannot be read: \(error)")
+                if error.code != .notFound || !mayBeGone() {
+                    self.cluster.violation("I-01 \(id) cannot be read: \(error)")
+                }
                 return nil
             }
         }

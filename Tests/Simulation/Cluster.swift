@@ -11,6 +11,7 @@ final class Cluster: @unchecked Sendable {
     let store: MemoryMetadataStore
     let engines: SimulatedEngines
     let states: BatchStates
+    let damage: FileDamage
     private(set) var schedulers: [SimulatedScheduler] = []
     /// Ends of processes and takeovers: each may run again what was in flight.
     private(set) var interruptions = 0
@@ -27,12 +28,14 @@ final class Cluster: @unchecked Sendable {
         self.store = MemoryMetadataStore(clock: LeaseClock(period: "run") { world.now })
         self.engines = SimulatedEngines(world: world)
         self.states = BatchStates(world: world, scenario: scenario)
+        self.damage = FileDamage(world: world, disk: self.disk)
+        self.damage.onViolation = { [unowned self] in self.violation($0) }
         self.states.observe(
             moment: { [unowned self] in self.cause($0, $1) },
             violation: { [unowned self] in self.violation($0) }
         )
         self.schedulers = ["one", "two"].map { SimulatedScheduler($0, in: self) }
-        self.engines.onSend = { [unowned self] in self.checkSend($0, $1) }
+        self.engines.onSend = { [unowned self] in self.checkSend($0, $1, $2) }
         self.plan(every: 20_000...90_000, self.crash)
         self.plan(every: 120_000...600_000, self.losePower)
         self.plan(every: 60_000...240_000, self.pause)
@@ -41,6 +44,7 @@ final class Cluster: @unchecked Sendable {
         self.plan(every: 60_000...300_000, self.slowEngines)
         self.plan(every: 60_000...400_000, self.setClock)
         self.plan(every: 60_000...300_000, self.flipBit)
+        self.plan(every: 60_000...300_000, self.damage.hitAnything)
     }
 
     func violation(_ text: String) {
@@ -55,7 +59,7 @@ final class Cluster: @unchecked Sendable {
 
     /// A scheduler may end itself only when a sync failed.
     func ended(_ name: String, _ error: any Error) {
-        if let error = error as? FileError, error.isFatal { return }
+        if let error = error as? FileError, error.isFatal, error.damage == nil { return }
         if error is CancellationError { return }
         guard self.schedulers.first(where: { $0.name == name })?.process.isDead == false else { return }
         self.violation("scheduler \(name) ended by itself: \(error)")
@@ -142,7 +146,11 @@ final class Cluster: @unchecked Sendable {
     }
 
     private func flipBit() {
-        guard self.world.hasFaults, self.disk.flipBit() != nil else { return }
+        let logs = self.disk.syncedFiles { $0.hasSuffix(".log") }
+        guard self.world.hasFaults, !logs.isEmpty else { return }
+        let log = logs[Int(self.world.random() % UInt64(logs.count))].file
+        // Behind the header.
+        guard self.disk.flipBit(of: log, from: 16) else { return }
         self.world.coverage.hit(.bitFlip)
         self.flips += 1
     }
@@ -167,6 +175,8 @@ final class Cluster: @unchecked Sendable {
             let left = SimulatedProcess.milliseconds(untilUnixSecond: batch.times.expiresAt, at: self.world.now)
             guard left > 0, batch.completionWindow == self.scenario.shortWindow else { return }
             self.pause(self.schedulers, left + 1_000)
+        case .fileDamaged:
+            if self.damage.hit(filesOf: batch) { self.states.hit(event, batch.id) }
         }
     }
 
@@ -177,8 +187,8 @@ final class Cluster: @unchecked Sendable {
 
     // MARK: - Seen by everybody
 
-    /// I-08: only the owner of a batch sends its lines. I-09: none is sent after a cancel.
-    private func checkSend(_ requestID: String, _ process: SimulatedProcess) {
+    /// I-08: only the owner of a batch sends its lines. I-09: none is sent after a cancel. T-04: each as it was uploaded.
+    private func checkSend(_ requestID: String, _ body: [UInt8], _ process: SimulatedProcess) {
         let id = "batch_" + requestID.dropFirst("batch_req_".count).prefix(32)
         let owner = self.store.liveOwner(ofClaim: ClaimKey.batch(id))
         let sender = self.schedulers.first { $0.process === process }?.instance
@@ -186,5 +196,10 @@ final class Cluster: @unchecked Sendable {
             self.violation("I-08 \(sender ?? "nobody") sent \(requestID), which \(owner ?? "nobody") owns")
         }
         self.states.check(sendOf: requestID, of: id)
+        let order = self.states.order(of: id)
+        let line = Int(requestID.suffix(8), radix: 16)
+        guard let order, let line, body.elementsEqual(Workload.body(ofOrder: order, line).utf8) else {
+            return self.violation("T-04 \(requestID) was sent as \(String(decoding: body, as: UTF8.self))")
+        }
     }
 }

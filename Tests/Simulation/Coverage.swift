@@ -11,6 +11,10 @@ enum Fault: String, CaseIterable {
     case powerLoss = "T-02 power loss"
     case tornWrite = "T-03 torn write"
     case bitFlip = "T-04 bit flip in a result log"
+    case bitFlipInInput = "T-04 bit flip in an input"
+    case bitFlipInPlan = "T-04 bit flip in a plan"
+    case bitFlipInOutput = "T-04 bit flip in an output or error file"
+    case bitFlipInSums = "T-04 bit flip in the checksums of a file"
     case diskFull = "T-05 disk full"
     case failedSync = "T-06 sync fails"
     case slowDisk = "T-08 slow disk"
@@ -32,6 +36,12 @@ enum Fault: String, CaseIterable {
     case stalledOwner = "T-28 process stalled in a system call"
 }
 
+/// What damage to files came to. Without these nobody would know that the damaged files were read.
+enum Effect: String, CaseIterable {
+    case failedBatch = "batches failed with input_file_damaged"
+    case refusedDownload = "downloads refused with file_damaged"
+}
+
 /// How often each thing happened, over all runs.
 final class Coverage: @unchecked Sendable {
     // Guard: only the main thread touches it.
@@ -42,6 +52,7 @@ final class Coverage: @unchecked Sendable {
     private static let columnWidth = 12
 
     private var faults: [Fault: Int] = [:]
+    private var effects: [Effect: Int] = [:]
     private var rareCases: [RareCase: Int] = [:]
     private var cells: [BatchStatus: [Event: Int]] = [:]
     private var endings: [String: Int] = [:]
@@ -52,6 +63,10 @@ final class Coverage: @unchecked Sendable {
 
     func hit(_ fault: Fault) {
         self.faults[fault, default: 0] += 1
+    }
+
+    func hit(_ effect: Effect) {
+        self.effects[effect, default: 0] += 1
     }
 
     func hit(_ rareCase: RareCase) {
@@ -81,6 +96,7 @@ final class Coverage: @unchecked Sendable {
             lines.append("\(Self.right("\(count)", 9))  \(name)")
         }
         for fault in Fault.allCases { add(fault.rawValue, self.faults[fault] ?? 0) }
+        for effect in Effect.allCases { add(effect.rawValue, self.effects[effect] ?? 0) }
         for rareCase in RareCase.allCases { add(rareCase.rawValue, self.rareCases[rareCase] ?? 0) }
         for status in BatchStatus.allCases where status.isTerminal {
             add("batches \(status.rawValue)", self.endings[status.rawValue] ?? 0)

@@ -4,7 +4,7 @@ enum Probability {
     static let stall = 0.000_15
     static let slowSync = 0.000_5
     static let failedSync = 0.000_2
-    static let crashAtTransaction = 0.000_3
+    static let crashAtTransaction = 0.000_5
     static let storeFault = 0.002
     static let lostMessage = 0.01
     static let engineFault = 0.004

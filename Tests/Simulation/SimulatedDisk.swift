@@ -15,6 +15,8 @@ final class SimulatedDisk: @unchecked Sendable {
         var durable: [UInt8] = []
         /// Writes since the last sync, in order.
         var unsynced: [(offset: Int, bytes: [UInt8])] = []
+        /// What it held before a bit of it was flipped; nil: none was.
+        var undamaged: [UInt8]?
     }
 
     enum Node {
@@ -122,17 +124,22 @@ final class SimulatedDisk: @unchecked Sendable {
         bytes.replaceSubrange(offset..<end, with: part)
     }
 
-    /// Flips a bit of a result log; gives the file when there was one.
-    func flipBit() -> String? {
-        let logs = self.nodes.keys.filter { $0.hasSuffix(".log") }.sorted()
-        guard !logs.isEmpty else { return nil }
-        let path = logs[Int(self.world.random() % UInt64(logs.count))]
-        guard case .file(let file) = self.nodes[path], file.unsynced.isEmpty, file.bytes.count > 16 else { return nil }
-        // Behind the header.
-        let offset = 16 + Int(self.world.random() % UInt64(file.bytes.count - 16))
+    /// The synced files whose paths are wanted, in order of their paths.
+    func syncedFiles(where isWanted: (String) -> Bool) -> [(path: String, file: File)] {
+        self.nodes.keys.filter(isWanted).sorted().compactMap { path in
+            guard case .file(let file) = self.nodes[path], file.unsynced.isEmpty else { return nil }
+            return (path, file)
+        }
+    }
+
+    /// Flips a bit behind the first `offset` bytes of a file, for good; says whether there is one.
+    func flipBit(of file: File, from offset: Int = 0) -> Bool {
+        guard file.bytes.count > offset else { return false }
+        let offset = offset + Int(self.world.random() % UInt64(file.bytes.count - offset))
+        file.undamaged = file.undamaged ?? file.bytes
         file.bytes[offset] ^= 1 << UInt8(self.world.random() & 7)
         file.durable = file.bytes
-        return path
+        return true
     }
 }
 

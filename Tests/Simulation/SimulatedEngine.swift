@@ -16,8 +16,8 @@ final class SimulatedEngines: @unchecked Sendable {
     /// Executions whose answer asks for another attempt, or never arrives.
     private(set) var wastedExecutions = 0
     private(set) var totalExecutions = 0
-    /// Says why a request must not be sent; for I-08.
-    var onSend: (_ requestID: String, _ process: SimulatedProcess) -> Void = { _, _ in }
+    /// Looks at each request that is sent; for I-08.
+    var onSend: (_ requestID: String, _ body: [UInt8], _ process: SimulatedProcess) -> Void = { _, _, _ in }
 
     init(world: World) {
         self.world = world
@@ -62,7 +62,7 @@ struct SimulatedEngine: Engine {
         onAnswer: @escaping @Sendable (EngineAnswer) -> Void
     ) {
         guard !self.process.isDead else { return }
-        self.engines.onSend(requestID, self.process)
+        self.engines.onSend(requestID, body, self.process)
         let world = self.world
         guard self.engines.areUp, !world.fault(.engineUnreachable, Probability.engineFault) else {
             let failure = AttemptFailure(kind: .unreachable, mayHaveRun: false, message: "connection refused")

@@ -53,6 +53,7 @@ final class SimulatedScheduler: @unchecked Sendable {
         let parts = SchedulerNode.Parts(
             store: SimulatedStore(store: self.cluster.store, process: process) { [unowned self] in
                 self.cluster.states.note($0)
+                self.cluster.damage.note($0)
             },
             dataDirectory: "/data",
             engines: (0..<2).map {

@@ -88,7 +88,7 @@ final class Workload: @unchecked Sendable {
     // MARK: - One order
 
     private func fulfil(_ order: Order) async {
-        let isShort = self.world.chance(0.2)
+        let isShort = self.world.chance(0.3)
         guard let uploaded = await self.upload(order) else { return }
         let file = uploaded.id
         order.fileID = file
@@ -114,6 +114,10 @@ final class Workload: @unchecked Sendable {
         async let wishes: Void = self.changeOfMind(order, batch.id)
         await self.watch(order, batch.id)
         await wishes
+        await Checker(cluster: self.cluster, calls: self).check(order)
+        // Some come again for what they have had: nothing of it may have changed.
+        guard self.world.chance(0.2) else { return }
+        await self.rest(0...600_000)
         await Checker(cluster: self.cluster, calls: self).check(order)
     }
 
@@ -147,7 +151,7 @@ final class Workload: @unchecked Sendable {
                     return self.cluster.violation("\(id) could not be cancelled: \(error)")
                 }
             }
-        case .crash, .powerLoss, .pause, .diskFull, .outage, .clockJump, .windowEnds: break
+        case .crash, .powerLoss, .pause, .diskFull, .outage, .clockJump, .windowEnds, .fileDamaged: break
         }
     }
 
@@ -193,16 +197,21 @@ final class Workload: @unchecked Sendable {
     static func content(of order: Order) -> [UInt8] {
         var bytes: [UInt8] = []
         for line in 0..<order.lines {
-            let model = (order.number + line / 50) % 7 == 0 ? "model-b" : "model-a"
-            // A mark that the engine refuses for ever on some lines.
-            let mark = line % 97 == 3 ? "!" : ""
             let text =
                 #"{"custom_id":"\#(Self.customID(order, line))","method":"POST","url":"/v1/chat/completions","#
-                + #""body":{"model":"\#(model)","n":"\#(mark)","o":\#(order.number),"l":\#(line)}}"#
+                + #""body":\#(Self.body(ofOrder: order.number, line))}"#
             bytes += Array(text.utf8) + [UInt8(ascii: "\n")]
         }
         if !order.isValid { bytes += bytes.prefix { $0 != UInt8(ascii: "\n") } }
         return bytes
+    }
+
+    /// What an engine is to get for a line.
+    static func body(ofOrder number: Int, _ line: Int) -> String {
+        let model = (number + line / 50) % 7 == 0 ? "model-b" : "model-a"
+        // A mark that the engine refuses for ever on some lines.
+        let mark = line % 97 == 3 ? "!" : ""
+        return #"{"model":"\#(model)","n":"\#(mark)","o":\#(number),"l":\#(line)}"#
     }
 
     static func customID(_ order: Order, _ line: Int) -> String { "o\(order.number)-l\(line)" }
@@ -310,6 +319,12 @@ final class Workload: @unchecked Sendable {
 }
 
 extension RPCError {
+    /// Whether a stored file is not what was written.
+    var tellsOfDamage: Bool {
+        guard self.code == .dataLoss, let detail = self.details.first else { return false }
+        return (try? ErrorInfo(serialized: detail.value))?.reason == "file_damaged"
+    }
+
     /// Whether the same call may succeed later; what it did is not known.
     var isTransient: Bool {
         switch self.code {
