@@ -79,6 +79,9 @@ class DamagedFiles(Scenario):
     def damage_of(self, block, content):
         return f"is damaged in bytes {block * BLOCK} to {min((block + 1) * BLOCK, len(content))}"
 
+    def sums(self, path):
+        return path.with_name(path.name + ".sums")
+
     # -- batches
 
     def check_fails(self, order, file, path):
@@ -231,10 +234,6 @@ class Checksums(DamagedFiles):
         self.check_whole(file, content)
         self.check()
 
-    def sums(self, path):
-        return path.with_name(path.name + ".sums")
-
-
 class Sizes(DamagedFiles):
     def test_T04_a_file_of_another_size(self):
         path, file, content = self.uploaded(5 * BLOCK)
@@ -256,6 +255,18 @@ class Sizes(DamagedFiles):
                 os.truncate(path, path.stat().st_size - 1)
                 self.check_fails(order, file, path)
         self.check_completed(whole, other)
+        self.check()
+
+    def test_T04_a_plan_of_an_earlier_version_that_has_no_checksums(self):
+        """Its own form is all that tells: a bit of an entry's last byte, which is zero, and a plan that was cut off."""
+        for damage in (lambda plan: flip(plan, 31), lambda plan: os.truncate(plan, plan.stat().st_size - 1)):
+            order, file = self.upload(["Hello"] * 5)
+            plan = self.services.blob(f"{file}.plan")
+            self.sums(plan).unlink()
+            damage(plan)
+            ended = self.end(order, self.services.create(order, file).body["id"])
+            self.assertEqual(ended["status"], "failed")
+            self.assertEqual([error["code"] for error in ended["errors"]["data"]], ["input_file_damaged"])
         self.check()
 
 

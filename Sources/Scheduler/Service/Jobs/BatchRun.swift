@@ -31,6 +31,10 @@ struct BatchRun: Sendable {
             guard let damage = error.damage else { throw error }
             self.logger.error("the batch's input is damaged", metadata: ["error": "\(error)"])
             return try await self.fail([.unreadableInput("it \(damage)")], omitted: 0)
+        } catch let problem as PlanProblem {
+            // In a plan of an earlier version, which has no checksums that would have told.
+            self.logger.error("the plan of the batch's input is damaged", metadata: ["error": "\(problem)"])
+            return try await self.fail([.unreadableInput("its plan is damaged: \(problem)")], omitted: 0)
         }
     }
 
@@ -222,8 +226,6 @@ struct BatchRun: Sendable {
             throw StoreError.unreadable(
                 "the plan of \(fileID) has version \(version); this version reads \(PlanHeader.version)"
             )
-        } catch let error as PlanProblem {
-            throw UnreadableInput("its plan is damaged: \(error)")
         }
     }
 

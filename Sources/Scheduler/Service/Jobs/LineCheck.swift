@@ -21,7 +21,7 @@ struct LineCheck: Sendable {
             let offset = Int64(PlanHeader.encodedBytes + line * PlanEntry.encodedBytes)
             let bytes = try plan.read(count: count * PlanEntry.encodedBytes, at: offset)
             guard bytes.count == count * PlanEntry.encodedBytes else {
-                throw StoreError.unreadable("the plan is too short")
+                throw UnreadableInput("its plan is too short")
             }
             for index in 0..<count {
                 let start = index * PlanEntry.encodedBytes
