@@ -58,7 +58,9 @@ MEMORY_LIMIT = 96 << 20
 SCALE = min(1, MINUTES / 30)
 WARM_UP_SECONDS = 120 * SCALE
 LIFE_SECONDS = 420 * SCALE
-MORE_FILES, MORE_THREADS = 2, 4
+MORE_FILES, MORE_THREADS = 2, 1
+# Threads of the system's work queues come and go with use: there is a queue for each of SQLite's five connections.
+MORE_WORKERS = 8
 # Idle connections between schedulers and engines are kept, at most one for each place at an engine; others are few.
 MORE_SOCKETS = collections.defaultdict(lambda: IN_FLIGHT + 8, {"backfill-gateway": 8})
 # A heap is not given back to the last byte, SQLite's connections fill their caches, and of two schedulers the one that
@@ -99,10 +101,11 @@ class Usage:
     files: int
     sockets: int
     threads: int
+    workers: int
     memory: int
 
     def __str__(self):
-        return f"{self.files} files, {self.sockets} sockets, {self.threads} threads, {self.memory / (1 << 20):.1f} MiB"
+        return f"{self.files} files, {self.sockets} sockets, {self.threads} threads, {self.workers} workers, {self.memory / (1 << 20):.1f} MiB"
 
 
 class Slot:
@@ -156,11 +159,21 @@ class Slot:
                 links.append(os.readlink(link))
         return links
 
+    def threads(self):
+        """How many belong to the system's work queues, and how many do not."""
+        names = []
+        for task in pathlib.Path(f"/proc/{self.program.process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                names.append((task / "comm").read_text())
+        workers = sum("-qos" in name for name in names)
+        return workers, len(names) - workers
+
     def usage(self):
         links = self.descriptors()
         sockets = sum(link.startswith("socket:") for link in links)
         age = time.monotonic() - self.began
-        return Usage(age, len(links) - sockets, sockets, self.status("Threads"), self.memory())
+        workers, threads = self.threads()
+        return Usage(age, len(links) - sockets, sockets, threads, workers, self.memory())
 
     def read(self):
         """Reads while nothing runs: the lowest of some readings, for a timer may be at work."""
@@ -179,7 +192,7 @@ def growth(slot, life):
         return None
     first, last = warm[0], warm[-1]
     more = {"files": MORE_FILES, "sockets": MORE_SOCKETS[slot.name], "threads": MORE_THREADS,
-            "memory": MORE_MEMORY[slot.name]}
+            "workers": MORE_WORKERS, "memory": MORE_MEMORY[slot.name]}
     return [
         f"T-40 {name} of {slot.label} grew in {last.age - first.age:.0f} s, from {first} to {last}"
         for name, most in more.items() if getattr(last, name) - getattr(first, name) > most
