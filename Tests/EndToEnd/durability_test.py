@@ -8,6 +8,7 @@ import sys
 import time
 import unittest
 
+import httpx
 import openai
 from openai import OpenAI
 
@@ -150,6 +151,32 @@ class Housekeeping(Durability):
         wait_for(lambda: not list((self.services.path / "data" / "jobs").iterdir()), "the sweep of job files")
         wait_for(lambda: not staged.exists(), "the sweep of staging")
         self.assertEqual(len(self.lines(self.client.batches.retrieve(batch.id).output_file_id)), 200)
+
+
+class Uploads(Durability):
+    def test_T33_a_file_whose_scheduler_dies_while_it_is_sent_can_be_sent_again(self):
+        """The client began nothing that it could name, so it is told to send the file again, not that it is gone."""
+        boundary = "a-boundary"
+        head = (f'--{boundary}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n')
+        line = jsonl([request("a")])
+
+        def body():
+            yield head.encode()
+            yield line * (1_000_000 // len(line))
+            staging = self.services.path / "data" / "staging"
+            wait_for(lambda: [p for p in staging.glob("*/upload_*") if p.stat().st_size > 0], "staged bytes")
+            self.services.scheduler.kill()
+            self.services.scheduler = self.services.start_scheduler(listen=self.services.scheduler.address)
+            yield line * (1_000_000 // len(line))
+            yield f"\r\n--{boundary}--\r\n".encode()
+
+        answer = httpx.post(
+            f"{self.services.url}/v1/files", content=body(), timeout=60,
+            headers={"content-type": f"multipart/form-data; boundary={boundary}"})
+        self.assertEqual((answer.status_code, answer.json()["error"]["code"]), (503, "upload_interrupted"), answer.text)
+        self.assertEqual(answer.headers["retry-after"], "1")
+        self.assertEqual(self.start_batch(1).object, "batch")
 
 
 class Idempotency(Durability):

@@ -24,8 +24,19 @@ struct FileUploader: Sendable {
             if let upload {
                 self.janitor.abandon(.init(uploadID: upload.id, endpoint: upload.endpoint, calls: self.calls))
             }
-            throw error
+            throw Self.worded(error)
         }
+    }
+
+    /// The upload is the gateway's own, and the client cannot begin it again by its id: all it can do is to send the file
+    /// once more.
+    private static func worded(_ error: any Error) -> any Error {
+        guard let error = error as? APIError, error.code == "upload_not_found" else { return error }
+        return APIError.unavailable(
+            "The scheduler that took the file was stopped meanwhile. Send the file again.",
+            code: "upload_interrupted",
+            retryAfterSeconds: 1
+        )
     }
 
     private func store(

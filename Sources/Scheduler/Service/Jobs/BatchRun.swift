@@ -186,7 +186,10 @@ struct BatchRun: Sendable {
             return (index, recovery)
         }
         self.report(recovery.damage)
-        let claimed = try await self.records.apply(to: self.id) { $0.claimed(segments: recovery.segments) }.record
+        let claim = try await self.records.apply(to: self.id) { $0.claimed(segments: recovery.segments) }
+        // It has ended meanwhile, so it was somebody else's; its files are not to be written again.
+        guard claim.outcome == .changed else { throw StoreError.fenced }
+        let claimed = claim.record
         let (log, reader) = try await self.threads.run {
             (
                 try ResultLog(
