@@ -26,6 +26,24 @@ import Testing
         }
     }
 
+    @Test(
+        "G7 any two kinds of frames cut at every point are the same frames",
+        arguments: FrameGoldenTests.goldens.indices
+    )
+    func kindsCutAtEveryPoint(_ index: Int) throws {
+        let first = FrameGoldenTests.goldens[index].frame
+        for second in FrameGoldenTests.goldens.map(\.frame) {
+            let all = encoded(first, second)
+            for point in 0...all.readableBytes {
+                var decoder = FrameDecoder()
+                var rest = all
+                let head = rest.cut(point)
+                let events = try decoder.events(after: head) + decoder.events(after: rest)
+                #expect(events == [.frame(first), .frame(second)], "cut at \(point)")
+            }
+        }
+    }
+
     @Test func framesHandedOutKeepTheirBytesWhenMoreArrive() throws {
         var decoder = FrameDecoder()
         var rest = encoded(self.first, self.second)

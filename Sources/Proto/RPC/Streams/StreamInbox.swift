@@ -1,0 +1,92 @@
+import NIOCore
+
+/// Messages of a stream that have come and that nobody has consumed yet, and how the stream goes on behind them.
+struct StreamInbox: Sendable {
+    /// Most messages that wait (G5-05): what Go's peers buffer, so no peer may count on more.
+    static let maximumMessages = 64
+    /// Most bytes that wait, but a single message may be longer.
+    static let maximumBytes = 1 << 20
+
+    enum Next: Equatable {
+        /// A message; with `resume` a frame that was held back now has room and should be tried again.
+        case message(ByteBuffer, resume: Bool)
+        /// Nothing is there yet.
+        case wait
+        /// Nothing will come any more.
+        case end
+        case failed(RPCError)
+    }
+
+    private enum Outlook {
+        case open
+        case finished
+        case failed(RPCError)
+    }
+
+    private var messages = CircularBuffer<ByteBuffer>()
+    private var bytes = 0
+    private var outlook = Outlook.open
+    /// Whether a frame is held back for want of room.
+    private var isHolding = false
+
+    /// Whether more may come.
+    var isOpen: Bool {
+        if case .open = self.outlook { true } else { false }
+    }
+
+    /// Whether `next` gives anything but `wait`.
+    var hasNext: Bool {
+        !self.messages.isEmpty || !self.isOpen
+    }
+
+    /// Takes a message; gives false, and takes nothing, when there is no room for it.
+    mutating func offer(_ message: ByteBuffer) -> Bool {
+        let fits = self.bytes + message.readableBytes <= Self.maximumBytes
+        guard self.messages.isEmpty || (fits && self.messages.count < Self.maximumMessages) else {
+            self.isHolding = true
+            return false
+        }
+        self.append(message)
+        return true
+    }
+
+    /// Takes a message without regard to the room: the last one of a stream.
+    mutating func append(_ message: ByteBuffer) {
+        self.bytes += message.readableBytes
+        self.messages.append(message)
+    }
+
+    /// No more messages come behind those that wait.
+    mutating func finish() {
+        if self.isOpen { self.outlook = .finished }
+    }
+
+    /// The stream failed.
+    ///
+    /// - Parameter atOnce: whether the consumer is not to see what still waits.
+    mutating func fail(_ error: RPCError, atOnce: Bool) {
+        if atOnce {
+            self.messages.removeAll()
+            self.bytes = 0
+            self.outlook = .failed(error)
+        } else if self.isOpen {
+            self.outlook = .failed(error)
+        }
+    }
+
+    mutating func next() -> Next {
+        guard let message = self.messages.popFirst() else {
+            switch self.outlook {
+            case .open: return .wait
+            case .finished: return .end
+            case .failed(let error): return .failed(error)
+            }
+        }
+        self.bytes -= message.readableBytes
+        // Half a window at a time: one at a time would cost a change of threads for each message.
+        let resume =
+            self.isHolding && self.messages.count <= Self.maximumMessages / 2 && self.bytes <= Self.maximumBytes / 2
+        if resume { self.isHolding = false }
+        return .message(message, resume: resume)
+    }
+}
