@@ -31,6 +31,14 @@ SCALARS = {
 # Packages whose types stand in a namespace of their own; the others are top level.
 NAMESPACES = {"ttrpc": "Envelope"}
 
+# (client streams, server streams) -> Swift type.
+METHOD_TYPES = {
+    (False, False): "RPCMethod",
+    (False, True): "RPCServerStreamMethod",
+    (True, False): "RPCClientStreamMethod",
+    (True, True): "RPCBidirectionalMethod",
+}
+
 
 def camel(name):
     parts = name.split("_")
@@ -214,12 +222,11 @@ class FileOutput:
         out.line("/// Full name on the wire.")
         out.line(f'public static let name = "{full}"')
         for index, method in enumerate(service.method):
-            if method.client_streaming or method.server_streaming:
-                continue
             out.doc(self.comments.get(path + (2, index)), f"`{full}/{method.name}`.")
             name = method.name[:1].lower() + method.name[1:]
+            kind = METHOD_TYPES[method.client_streaming, method.server_streaming]
             types = f"{self.swift_type(method.input_type)}, {self.swift_type(method.output_type)}"
-            out.line(f'public static let {name} = RPCMethod<{types}>(service: name, name: "{method.name}")')
+            out.line(f'public static let {name} = {kind}<{types}>(service: name, name: "{method.name}")')
         out.close()
         out.line()
 

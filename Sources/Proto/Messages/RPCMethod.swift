@@ -11,3 +11,45 @@ public struct RPCMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable
         self.name = name
     }
 }
+
+/// A method that takes one message and answers with any number of them.
+public struct RPCServerStreamMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable {
+    /// Full name of the service.
+    public let service: String
+    /// Bare name of the method.
+    public let name: String
+
+    /// Names a method.
+    public init(service: String, name: String) {
+        self.service = service
+        self.name = name
+    }
+}
+
+/// A method that takes any number of messages and answers with one.
+public struct RPCClientStreamMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable {
+    /// Full name of the service.
+    public let service: String
+    /// Bare name of the method.
+    public let name: String
+
+    /// Names a method.
+    public init(service: String, name: String) {
+        self.service = service
+        self.name = name
+    }
+}
+
+/// A method on whose streams both sides send any number of messages, in any order.
+public struct RPCBidirectionalMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable {
+    /// Full name of the service.
+    public let service: String
+    /// Bare name of the method.
+    public let name: String
+
+    /// Names a method.
+    public init(service: String, name: String) {
+        self.service = service
+        self.name = name
+    }
+}

@@ -432,6 +432,8 @@ extension InferUnaryResponse: ProtobufCConvertible {
 public enum InferenceService {
     /// Full name on the wire.
     public static let name = "backfill.v1.Inference"
+    /// Bodies and answers of any size in chunks of at most 256 KiB each way, under credits.
+    public static let infer = RPCBidirectionalMethod<InferRequest, InferResponse>(service: name, name: "Infer")
     /// The short form, for bodies and answers of at most 1 MiB less the envelope.
     public static let inferUnary = RPCMethod<InferUnaryRequest, InferUnaryResponse>(service: name, name: "InferUnary")
 }
