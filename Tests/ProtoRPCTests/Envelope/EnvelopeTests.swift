@@ -15,15 +15,15 @@ import Testing
         let envelope = Self.envelope(&random)
         let message = Envelope.KeyValue(value: random.text(0...40_000))
         let data = try FrameEncoding.request(
-            RPCMethod<Envelope.KeyValue, Envelope.KeyValue>(service: envelope.service, name: envelope.method),
+            Self.head(envelope),
             message,
-            timeoutNanoseconds: envelope.timeoutNano,
-            metadata: envelope.metadata,
             maximumDataBytes: 4 << 20
         )
         var expected = envelope
         expected.payload = try message.serialized()
         #expect(data == (try expected.serialized()), "seed \(seed)")
+        let opening = try FrameEncoding.request(Self.head(envelope), maximumDataBytes: 4 << 20)
+        #expect(opening == (try envelope.serialized()), "seed \(seed)")
     }
 
     @Test("G3 an encoded response is byte for byte that of the generated types", arguments: [0, 1, 127, 128, 20_000])
@@ -94,6 +94,16 @@ import Testing
         }
     }
 
+    @Test("G3-01 G5-04 data is the message alone, and one that is too long is not sent")
+    func message() throws {
+        let message = Envelope.KeyValue(key: "a")
+        #expect(try FrameEncoding.message(message, maximumDataBytes: 3) == ByteBuffer(bytes: [0x0a, 0x01, 0x61]))
+        #expect(try FrameEncoding.message(Envelope.KeyValue(), maximumDataBytes: 0) == ByteBuffer())
+        #expect {
+            try FrameEncoding.message(message, maximumDataBytes: 2)
+        } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+    }
+
     @Test("G3-02 an error's status is read back with its details")
     func status() throws {
         let error = RPCError(
@@ -123,6 +133,15 @@ import Testing
     func okError() {
         let data = FrameEncoding.failure(RPCError(code: .ok, message: "odd"), maximumDataBytes: 100)
         #expect(ResponseEnvelope.outcome(reading: data) == .failure(RPCError(code: .unknown, message: "odd")))
+    }
+
+    private static func head(_ envelope: Envelope.Request) -> FrameEncoding.Head {
+        FrameEncoding.Head(
+            service: envelope.service,
+            method: envelope.method,
+            timeoutNanoseconds: envelope.timeoutNano,
+            metadata: envelope.metadata
+        )
     }
 
     private static func envelope(_ random: inout SeededGenerator) -> Envelope.Request {

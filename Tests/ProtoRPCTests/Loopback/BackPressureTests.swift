@@ -14,6 +14,7 @@ import Testing
             on: channel,
             number: 1,
             configuration: RPCServerConfiguration(),
+            router: RPCRouter(),
             logger: quietLogger
         )
         channel.pipeline.read()

@@ -12,7 +12,7 @@ import Testing
         let stage = Stage()
         try await withServer(router: stage.router()) { server in
             try await withRawClient(port: server.port) { peer in
-                try await peer.send(try request(1, method: "Wait", self.message, timeoutNano: 300_000_000))
+                try await peer.send(try request(1, method: "Wait", self.message, timeoutNano: 2_000_000_000))
                 let response = try await peer.nextResponse()
                 #expect(response?.code == RPCStatus.Code.deadlineExceeded.rawValue)
                 #expect(await stage.next() == "began")

@@ -36,7 +36,7 @@ import Testing
         #expect(machine.responseReceived(streamID: 3) == nil)
         #expect(machine.responseReceived(streamID: 1) == "a")
         #expect(machine.responseReceived(streamID: 1) == nil)
-        #expect(machine.dataReceived(streamID: 1) == nil)
+        #expect(machine.data(1) == .nobody)
     }
 
     @Test("T-24 a connection on which nothing came for long is given up, one that is slow is not")
@@ -56,15 +56,55 @@ import Testing
         #expect(machine.timerFired(now: end + .seconds(40)).isSilent)
     }
 
+    @Test("T-24 a stream without messages says nothing of the connection")
+    func silentStream() {
+        var machine = Machine(streamIDs: 1..<100)
+        let end = self.start + .seconds(60)
+        _ = machine.start("stream", isStream: true, deadline: end + .seconds(60), now: self.start)
+        _ = machine.start("call", deadline: end + .seconds(1), now: end)
+        #expect(!machine.timerFired(now: end + .seconds(1)).isSilent, "a short deadline says nothing")
+        #expect(!machine.timerFired(now: end + .seconds(60)).isSilent, "the stream was not due")
+        _ = machine.start("call", deadline: end + .seconds(80), now: end + .seconds(60))
+        #expect(machine.timerFired(now: end + .seconds(80)).isSilent)
+    }
+
     @Test func dataOrAnOversizedAnswerEndsItsCall() {
         var machine = Machine(streamIDs: 1..<100)
         for call in ["a", "b", "c"] {
             _ = machine.start(call, deadline: self.later, now: self.start)
         }
-        #expect(machine.dataReceived(streamID: 1) == "a")
+        #expect(machine.data(1) == .failed("a"))
+        #expect(machine.data(1) == .nobody)
         #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 3, type: .request)) == nil)
         #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 3, type: .response)) == "b")
         #expect(machine.oversizedReceived(FrameHeader(length: 9, streamID: 5, type: .data)) == "c")
+    }
+
+    @Test("G4-03 data of a stream is its caller's until the response or until it is forgotten")
+    func streamData() {
+        var machine = Machine(streamIDs: 1..<100)
+        for call in ["a", "b"] {
+            _ = machine.start(call, isStream: true, deadline: self.later, now: self.start)
+        }
+        #expect(machine.data(1) == .delivered("a"))
+        #expect(machine.data(1) == .delivered("a"))
+        #expect(machine.responseReceived(streamID: 1) == "a")
+        #expect(machine.data(1) == .nobody)
+        #expect(machine.forget(streamID: 3) == true)
+        #expect(machine.forget(streamID: 3) == false)
+        #expect(machine.data(3) == .nobody)
+    }
+
+    @Test("G6-03 a call whose answer does not matter takes an id and holds nothing up")
+    func unwatched() {
+        var machine = Machine(streamIDs: 1..<100)
+        #expect(machine.startUnwatched() == 1)
+        #expect(machine.start("a", deadline: self.later, now: self.start) == .send(streamID: 3, setTimer: self.later))
+        machine.retire()
+        _ = machine.responseReceived(streamID: 3)
+        #expect(machine.shouldClose)
+        _ = machine.connectionClosed()
+        #expect(machine.startUnwatched() == nil)
     }
 
     @Test func aForgottenCallIsNobodys() {
@@ -105,6 +145,20 @@ import Testing
         #expect(machine.shouldClose)
     }
 
+    @Test("G6-05 a retiring connection does not wait for the stream that watches it")
+    func background() {
+        var machine = Machine(streamIDs: 1..<100)
+        _ = machine.start("watch", isStream: true, isBackground: true, deadline: self.later, now: self.start)
+        _ = machine.start("a", deadline: self.later, now: self.start)
+        machine.retire()
+        #expect(!machine.shouldClose)
+        _ = machine.responseReceived(streamID: 3)
+        #expect(machine.shouldClose)
+        _ = machine.responseReceived(streamID: 1)
+        #expect(machine.shouldClose)
+        #expect(machine.connectionClosed() == [])
+    }
+
     @Test func aLostConnectionTellsEveryCallOnceAndTakesNoMore() {
         var machine = Machine(streamIDs: 1..<100)
         _ = machine.start("a", deadline: self.later, now: self.start)
@@ -117,4 +171,21 @@ import Testing
     private static let refused = Machine.StartAction.refuse(
         RPCError(code: .unavailable, message: "the connection takes no more calls", notSent: true)
     )
+}
+
+/// What a data frame led to, in a form that can be compared.
+private enum DataOutcome: Equatable {
+    case nobody
+    case delivered(String)
+    case failed(String)
+}
+
+extension ClientConnectionStateMachine<String> {
+    fileprivate mutating func data(_ streamID: UInt32) -> DataOutcome {
+        switch self.dataReceived(streamID: streamID) {
+        case .ignore: .nobody
+        case .deliver(let call): .delivered(call)
+        case .fail(let call): .failed(call)
+        }
+    }
 }

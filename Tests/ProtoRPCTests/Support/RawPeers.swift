@@ -12,6 +12,7 @@ final class RawConnection {
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var decoder = FrameDecoder()
+    private var bytes = ByteBuffer()
 
     init(
         _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
@@ -35,9 +36,22 @@ final class RawConnection {
         try await self.send(buffer)
     }
 
+    /// As many bytes as are asked for, or fewer once the peer has closed.
+    func nextBytes(_ count: Int) async throws -> ByteBuffer {
+        while self.bytes.readableBytes < count, let more = try await self.nextBytes() {
+            self.bytes.writeImmutableBuffer(more)
+        }
+        return self.bytes.readSlice(length: min(count, self.bytes.readableBytes)) ?? ByteBuffer()
+    }
+
     /// The next frame, or nil once the peer has closed.
     func nextFrame() async throws -> Frame? {
         while true {
+            if case .frame(let frame) = try self.decoder.next() { return frame }
+            if self.bytes.readableBytes > 0 {
+                self.decoder.append(self.bytes)
+                self.bytes.clear()
+            }
             if case .frame(let frame) = try self.decoder.next() { return frame }
             guard let bytes = try await self.nextBytes() else { return nil }
             self.decoder.append(bytes)

@@ -32,13 +32,15 @@ struct TestServer: Sendable {
 
 struct ServerDidNotStart: Error {}
 
-/// A client whose calls wait for the first connection however busy the machine is.
+/// A client whose calls wait for the first connection however busy the machine is. It says no Hello, so that a script
+/// sees a test's own calls alone.
 func patientClient(of endpoints: [RPCClient.Endpoint], backOff: BackOff = BackOff()) -> RPCClientConfiguration {
     RPCClientConfiguration(
         endpoints: endpoints,
         connectTimeout: .seconds(60),
         connectionWait: .seconds(60),
-        backOff: backOff
+        backOff: backOff,
+        usesSession: false
     )
 }
 
@@ -120,6 +122,18 @@ extension RPCClient {
     /// Waits until a condition on the connected servers holds; the links tell of each change.
     func until(_ condition: @Sendable ([Endpoint]) -> Bool) async {
         await self.untilChanged { condition(self.connectedEndpoints) }
+    }
+
+    /// Makes calls, which may fail, until the server has said Hello.
+    func untilGreeted() async throws {
+        while !Task.isCancelled {
+            _ = try? await self.call(SessionService.ping, PingRequest())
+            if case .connection(let connection) = self.links.choose(lane: .control, endpoint: nil),
+                connection.speaksSession
+            {
+                return
+            }
+        }
     }
 
     /// Waits until the lane for control calls takes none.

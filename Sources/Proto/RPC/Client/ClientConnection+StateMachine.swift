@@ -8,6 +8,8 @@ struct ClientConnectionStateMachine<Call> {
     private struct Stream {
         var call: Call
         var deadline: NIODeadline
+        var isStream: Bool
+        var isBackground: Bool
     }
 
     private enum Phase {
@@ -22,6 +24,15 @@ struct ClientConnectionStateMachine<Call> {
         case send(streamID: UInt32, setTimer: NIODeadline?)
         /// The call fails and was not sent.
         case refuse(RPCError)
+    }
+
+    enum DataAction {
+        /// Nobody waits for it any more.
+        case ignore
+        /// The frame is for this call's stream.
+        case deliver(Call)
+        /// A unary call got data: tell its caller.
+        case fail(Call)
     }
 
     struct Expiry {
@@ -40,6 +51,10 @@ struct ClientConnectionStateMachine<Call> {
     private var nextStreamID: UInt32
     private var streams: [UInt32: Stream] = [:]
     private var alarm = StreamAlarm()
+    /// Unary calls in flight. Streams may have nothing to say for as long as they like, so they say nothing of the
+    /// connection.
+    private var unaryCalls = 0
+    private var backgroundStreams = 0
     /// Since when an answer is due and nothing has come.
     private var silentSince = NIODeadline.uptimeNanoseconds(0)
 
@@ -57,11 +72,24 @@ struct ClientConnectionStateMachine<Call> {
 
     /// Whether a retiring connection has nothing left to wait for and should close.
     var shouldClose: Bool {
-        self.phase == .retiring && self.streams.isEmpty
+        self.phase == .retiring && self.streams.count == self.backgroundStreams
     }
 
     /// A call is to be sent.
-    mutating func start(_ call: Call, deadline: NIODeadline, now: NIODeadline) -> StartAction {
+    ///
+    /// - Parameters:
+    ///   - call: who waits.
+    ///   - isStream: whether data frames may answer it.
+    ///   - isBackground: whether a retiring connection closes without waiting for it.
+    ///   - deadline: when its time is over.
+    ///   - now: the time.
+    mutating func start(
+        _ call: Call,
+        isStream: Bool = false,
+        isBackground: Bool = false,
+        deadline: NIODeadline,
+        now: NIODeadline
+    ) -> StartAction {
         guard self.phase != .closed, self.nextStreamID < 1 << 31 else {
             return .refuse(RPCError(code: .unavailable, message: "the connection takes no more calls", notSent: true))
         }
@@ -72,8 +100,17 @@ struct ClientConnectionStateMachine<Call> {
         }
         let streamID = self.nextStreamID
         self.nextStreamID += 2
-        if self.streams.isEmpty { self.silentSince = now }
-        self.streams[streamID] = Stream(call: call, deadline: deadline)
+        if !isStream {
+            if self.unaryCalls == 0 { self.silentSince = now }
+            self.unaryCalls += 1
+        }
+        if isBackground { self.backgroundStreams += 1 }
+        self.streams[streamID] = Stream(
+            call: call,
+            deadline: deadline,
+            isStream: isStream,
+            isBackground: isBackground
+        )
         return .send(streamID: streamID, setTimer: self.alarm.include(deadline))
     }
 
@@ -84,41 +121,54 @@ struct ClientConnectionStateMachine<Call> {
 
     /// A response came in. Gives the caller, or nil when nobody waits for it any more (G4-03).
     mutating func responseReceived(streamID: UInt32) -> Call? {
-        self.streams.removeValue(forKey: streamID)?.call
+        self.remove(streamID)?.call
     }
 
-    /// A data frame came in, which a unary call does not expect. Gives the caller to tell, if any.
-    mutating func dataReceived(streamID: UInt32) -> Call? {
-        self.streams.removeValue(forKey: streamID)?.call
+    /// A data frame came in. Call `forget` when it was the last of its stream.
+    mutating func dataReceived(streamID: UInt32) -> DataAction {
+        guard let stream = self.streams[streamID] else { return .ignore }
+        if stream.isStream { return .deliver(stream.call) }
+        _ = self.remove(streamID)
+        return .fail(stream.call)
     }
 
     /// A frame over the limit began; its data is being discarded. Gives the caller to tell, if any.
     mutating func oversizedReceived(_ header: FrameHeader) -> Call? {
         guard header.type == .response || header.type == .data else { return nil }
-        return self.streams.removeValue(forKey: header.streamID)?.call
+        return self.remove(header.streamID)?.call
     }
 
-    /// The caller does not wait any more; what still comes on the stream is passed over.
-    mutating func forget(streamID: UInt32) {
-        self.streams[streamID] = nil
+    /// The caller does not wait any more; what still comes on the stream is passed over. Gives false when it was not
+    /// waiting.
+    @discardableResult mutating func forget(streamID: UInt32) -> Bool {
+        self.remove(streamID) != nil
+    }
+
+    /// A call is to be sent whose answer does not matter. Gives its id, or nil when there is none.
+    mutating func startUnwatched() -> UInt32? {
+        guard self.phase != .closed, self.nextStreamID < 1 << 31 else { return nil }
+        defer { self.nextStreamID += 2 }
+        return self.nextStreamID
     }
 
     /// The timer fired.
     mutating func timerFired(now: NIODeadline) -> Expiry {
         var expiry = Expiry(expired: [], setTimer: nil, isSilent: false)
         var streamIDs: [UInt32] = []
+        var answerWasDue = false
         for (streamID, stream) in self.streams {
             if stream.deadline <= now {
                 expiry.expired.append(stream.call)
                 streamIDs.append(streamID)
+                answerWasDue = answerWasDue || !stream.isStream
             } else {
                 expiry.setTimer = min(stream.deadline, expiry.setTimer ?? stream.deadline)
             }
         }
         for streamID in streamIDs {
-            self.streams[streamID] = nil
+            _ = self.remove(streamID)
         }
-        expiry.isSilent = !expiry.expired.isEmpty && now - self.silentSince >= Self.longestSilence
+        expiry.isSilent = answerWasDue && now - self.silentSince >= Self.longestSilence
         self.alarm.rearm(expiry.setTimer)
         return expiry
     }
@@ -133,7 +183,18 @@ struct ClientConnectionStateMachine<Call> {
     /// The connection is gone. Gives the callers to tell.
     mutating func connectionClosed() -> [Call] {
         self.phase = .closed
-        defer { self.streams = [:] }
+        defer {
+            self.streams = [:]
+            self.unaryCalls = 0
+            self.backgroundStreams = 0
+        }
         return self.streams.values.map(\.call)
+    }
+
+    private mutating func remove(_ streamID: UInt32) -> Stream? {
+        guard let stream = self.streams.removeValue(forKey: streamID) else { return nil }
+        if !stream.isStream { self.unaryCalls -= 1 }
+        if stream.isBackground { self.backgroundStreams -= 1 }
+        return stream
     }
 }

@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import ProtoFraming
+import ProtoMessages
 import Synchronization
 
 /// One connection to a server: joins callers in any task with the channel handler on the event loop.
@@ -10,6 +12,14 @@ final class ClientConnection: Sendable {
         case start(ClientCall, ByteBuffer)
         /// The caller does not wait any more.
         case forget(ClientCall)
+        /// A stream and its request envelope.
+        case open(ClientStream, ByteBuffer)
+        /// A message of a stream.
+        case message(ClientStream, ByteBuffer)
+        /// No more messages follow on a stream.
+        case halfClose(ClientStream)
+        /// Its caller has left a stream.
+        case leave(ClientStream)
     }
 
     let endpoint: RPCClient.Endpoint
@@ -20,7 +30,11 @@ final class ClientConnection: Sendable {
     private let callsInFlight = Atomic(0)
     private let answered = Atomic(false)
     private let ended = Atomic(false)
+    private let hasSession = Atomic(false)
     private let handler: NIOLoopBound<ClientConnectionHandler>
+    /// Room for messages of streams on their way out.
+    let outbound: OutboundBudget
+    let maximumDataBytes: Int
     private let noMoreCalls: EventLoopPromise<Void>
 
     /// Adds the protocol to a new channel; called on its event loop.
@@ -35,7 +49,7 @@ final class ClientConnection: Sendable {
             channel: channel,
             endpoint: endpoint,
             handler: handler,
-            maximumCallsInFlight: configuration.maximumCallsInFlight
+            configuration: configuration
         )
         handler.connection = connection
         do {
@@ -51,11 +65,13 @@ final class ClientConnection: Sendable {
         channel: any Channel,
         endpoint: RPCClient.Endpoint,
         handler: ClientConnectionHandler,
-        maximumCallsInFlight: Int
+        configuration: RPCClientConfiguration
     ) {
         self.channel = channel
         self.endpoint = endpoint
-        self.maximumCallsInFlight = maximumCallsInFlight
+        self.maximumCallsInFlight = configuration.maximumCallsInFlight
+        self.maximumDataBytes = configuration.frame.maximumDataBytes
+        self.outbound = OutboundBudget(limit: configuration.maximumQueuedStreamBytes)
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
         self.noMoreCalls = channel.eventLoop.makePromise()
     }
@@ -80,14 +96,23 @@ final class ClientConnection: Sendable {
         self.noMoreCalls.futureResult
     }
 
+    /// Takes a place among the calls in flight; each success has to be followed by `leave`.
+    private func enter() -> RPCError? {
+        let inFlight = self.callsInFlight.add(1, ordering: .relaxed).newValue
+        guard inFlight > self.maximumCallsInFlight else { return nil }
+        self.callsInFlight.subtract(1, ordering: .relaxed)
+        let message = "\(self.maximumCallsInFlight) calls are in flight to \(self.endpoint); try again later"
+        return RPCError(code: .resourceExhausted, message: message, notSent: true)
+    }
+
+    private func leave() {
+        self.callsInFlight.subtract(1, ordering: .relaxed)
+    }
+
     /// Sends a call and waits for its answer. Cancelling the caller's task ends the wait at once.
     func perform(_ request: ByteBuffer, deadline: NIODeadline) async -> ClientCall.Outcome {
-        let inFlight = self.callsInFlight.add(1, ordering: .relaxed).newValue
-        defer { self.callsInFlight.subtract(1, ordering: .relaxed) }
-        guard inFlight <= self.maximumCallsInFlight else {
-            let message = "\(self.maximumCallsInFlight) calls are in flight to \(self.endpoint); try again later"
-            return .failure(RPCError(code: .resourceExhausted, message: message, notSent: true))
-        }
+        if let error = self.enter() { return .failure(error) }
+        defer { self.leave() }
         let call = ClientCall(deadline: deadline)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
@@ -102,6 +127,33 @@ final class ClientConnection: Sendable {
         }
     }
 
+    /// Opens a stream. Each success has to be followed by `close`.
+    ///
+    /// - Throws: an error that says `notSent` when the connection takes no more calls.
+    func open(_ kind: StreamKind, _ request: ByteBuffer, deadline: NIODeadline) throws(RPCError) -> ClientStream {
+        if let error = self.enter() { throw error }
+        let stream = ClientStream(kind: kind, deadline: deadline, connection: self)
+        guard self.submit(.open(stream, request)) else {
+            self.leave()
+            let message = "the connection to \(self.endpoint) is closed"
+            throw RPCError(code: .unavailable, message: message, notSent: true)
+        }
+        return stream
+    }
+
+    /// The caller is done with a stream; one that the server has not ended is cancelled.
+    func close(_ stream: ClientStream) {
+        if !stream.state.withMachine({ $0.isOver }) { self.submit(.leave(stream)) }
+        self.leave()
+    }
+
+    /// A stream has room for a frame that was held back.
+    func resumeReading() {
+        self.channel.eventLoop.execute {
+            self.handler.value.resumeReading()
+        }
+    }
+
     /// Closes once no call is in flight, at the latest after `timeout`.
     func retire(timeout: TimeAmount) {
         self.channel.eventLoop.execute {
@@ -109,7 +161,8 @@ final class ClientConnection: Sendable {
         }
     }
 
-    private func submit(_ submission: Submission) -> Bool {
+    /// Hands something to the event loop. Gives false when the connection is gone.
+    @discardableResult func submit(_ submission: Submission) -> Bool {
         switch self.submissions.post(submission) {
         case .wake:
             self.channel.eventLoop.execute {
@@ -121,6 +174,53 @@ final class ClientConnection: Sendable {
         case .closed:
             return false
         }
+    }
+
+    /// Asks the server whether it has the Session service (G6-01). A server that has not, answers UNIMPLEMENTED or
+    /// INVALID_ARGUMENT (G5-13) or not at all: then the connection goes on without.
+    func greet(_ configuration: RPCClientConfiguration) async {
+        let deadline = NIODeadline.now() + Self.greetingTime
+        let limits = SessionMethods.limits(configuration.frame, maximumStreams: configuration.maximumCallsInFlight)
+        let head = FrameEncoding.Head(
+            service: SessionService.name,
+            method: SessionService.hello.name,
+            timeoutNanoseconds: Self.greetingTime.nanoseconds
+        )
+        guard
+            let data = try? FrameEncoding.request(
+                head,
+                HelloRequest(client: limits),
+                maximumDataBytes: self.maximumDataBytes
+            ),
+            case .success(let payload) = await self.perform(data, deadline: deadline),
+            let answer = try? HelloResponse(serialized: payload), (answer.server?.version ?? 0) >= 1
+        else { return }
+        self.hasSession.store(true, ordering: .relaxed)
+        await self.watch()
+    }
+
+    /// Waits for the notice that the connection takes no more calls, so that they go elsewhere before they are refused
+    /// (G6-05).
+    private func watch() async {
+        let head = FrameEncoding.Head(service: SessionService.name, method: SessionService.watch.name)
+        let deadline = NIODeadline.now() + .longest
+        let stream = ClientStream(kind: .serverStream, deadline: deadline, isBackground: true, connection: self)
+        guard
+            let data = try? FrameEncoding.request(head, WatchRequest(), maximumDataBytes: self.maximumDataBytes),
+            self.submit(.open(stream, data))
+        else { return }
+        // A server without Watch ends the stream with an error, and one that is gone does as well.
+        while let payload = try? await stream.next() {
+            if let notice = try? WatchResponse(serialized: payload), notice.drain != nil { self.end() }
+        }
+        if !stream.state.withMachine({ $0.isOver }) { self.submit(.leave(stream)) }
+    }
+
+    private static let greetingTime = TimeAmount.seconds(10)
+
+    /// Whether the server has said Hello.
+    var speaksSession: Bool {
+        self.hasSession.load(ordering: .relaxed)
     }
 
     // MARK: - For the channel handler
@@ -142,8 +242,15 @@ final class ClientConnection: Sendable {
 
     func closed() {
         self.end()
-        for case .start(let call, _) in self.submissions.close() {
-            call.fail(.unavailable, "the connection to \(self.endpoint) was lost")
+        let message = "the connection to \(self.endpoint) was lost"
+        for submission in self.submissions.close() {
+            switch submission {
+            case .start(let call, _): call.fail(.unavailable, message)
+            case .open(let stream, _):
+                stream.fail(RPCError(code: .unavailable, message: message, notSent: true), atOnce: true)
+            case .forget, .message, .halfClose, .leave: break
+            }
         }
+        self.outbound.close()
     }
 }

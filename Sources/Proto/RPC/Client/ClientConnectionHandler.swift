@@ -1,28 +1,34 @@
 import Logging
 import NIOCore
 import ProtoFraming
+import ProtoMessages
 
 /// Carries out what the state machine of a connection decides. Bound to the channel's event loop.
-final class ClientConnectionHandler: ChannelInboundHandler {
+final class ClientConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
     /// Set right after creation, cleared when the channel is gone.
     var connection: ClientConnection?
 
     private let maximumDataBytes: Int
+    private let patience: TimeAmount
     private let logger: Logger
     private var decoder: FrameDecoder
-    private var machine: ClientConnectionStateMachine<ClientCall>
+    private var machine: ClientConnectionStateMachine<ClientCaller>
     private var writer = FrameWriter()
     private var context: ChannelHandlerContext?
     private var batch: [ClientConnection.Submission] = []
     private var timer: Scheduled<Void>?
     private var retireTimer: Scheduled<Void>?
     private var wasAnswered = false
+    private var held = HeldFrame()
+    private var readIsHeld = false
 
     init(configuration: RPCClientConfiguration, logger: Logger) {
         self.maximumDataBytes = configuration.frame.maximumDataBytes
+        self.patience = TimeAmount(clamping: configuration.fullStreamPatience)
         self.logger = logger
         self.decoder = FrameDecoder(limits: configuration.frame)
         self.machine = ClientConnectionStateMachine(streamIDs: configuration.streamIDs)
@@ -50,10 +56,16 @@ final class ClientConnectionHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.decoder.append(self.unwrapInboundIn(data))
+        self.machine.bytesReceived(now: context.eventLoop.now)
+        self.readFrames(context)
+        self.closeIfDone(context)
+    }
+
+    private func readFrames(_ context: ChannelHandlerContext) {
         do throws(FrameError) {
-            while let event = try self.decoder.next() {
+            while self.held.frame == nil, let event = try self.decoder.next() {
                 switch event {
-                case .frame(let frame): self.received(frame)
+                case .frame(let frame): self.received(frame, context: context)
                 case .oversized(let header): self.receivedOversized(header)
                 }
             }
@@ -61,13 +73,21 @@ final class ClientConnectionHandler: ChannelInboundHandler {
             self.logger.warning("a connection is closed", metadata: ["reason": "\(error)"])
             context.close(promise: nil)
         }
-        self.machine.bytesReceived(now: context.eventLoop.now)
-        self.closeIfDone(context)
+    }
+
+    /// Nothing is read while a frame waits for room on its stream. It goes on however much is queued to be sent: the
+    /// server may wait for its own answers to be taken.
+    func read(context: ChannelHandlerContext) {
+        if self.held.frame == nil {
+            context.read()
+        } else {
+            self.readIsHeld = true
+        }
     }
 
     // MARK: - Frames
 
-    private func received(_ frame: Frame) {
+    private func received(_ frame: Frame, context: ChannelHandlerContext) {
         switch frame.type {
         case .response:
             if !self.wasAnswered {
@@ -75,23 +95,84 @@ final class ClientConnectionHandler: ChannelInboundHandler {
                 self.connection?.gotAnswer()
             }
             // Nobody waits any more when the caller gave up: the late answer is dropped.
-            guard let call = self.machine.responseReceived(streamID: frame.streamID) else { return }
-            call.finish(ResponseEnvelope.outcome(reading: frame.data))
+            guard let caller = self.machine.responseReceived(streamID: frame.streamID) else { return }
+            let outcome = ResponseEnvelope.outcome(reading: frame.data)
+            switch caller {
+            case .call(let call): call.finish(outcome)
+            case .stream(let stream): stream.state.withMachine { $0.responseReceived(outcome) }
+            }
         case .data:
-            let call = self.machine.dataReceived(streamID: frame.streamID)
-            call?.fail(.internal, "the server answered a unary call with a stream")
+            self.receivedData(frame, context: context)
         default:
             // Requests are a client's to send; like unknown types they are passed over.
             break
         }
     }
 
+    private func receivedData(_ frame: Frame, context: ChannelHandlerContext) {
+        switch self.machine.dataReceived(streamID: frame.streamID) {
+        case .ignore:
+            break
+        case .fail(let caller):
+            caller.fail(.internal, "the server answered a unary call with a stream")
+        case .deliver(.call):
+            // Only streams are started as such.
+            break
+        case .deliver(.stream(let stream)):
+            switch stream.state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
+            case .accepted: break
+            case .ended: self.machine.forget(streamID: frame.streamID)
+            case .failed: self.leave(stream, context: context)
+            case .windowFull:
+                self.held.hold(frame, patience: self.patience, on: context.eventLoop) { self.patienceEnded() }
+            }
+        }
+    }
+
     private func receivedOversized(_ header: FrameHeader) {
-        let call = self.machine.oversizedReceived(header)
-        call?.fail(
+        let caller = self.machine.oversizedReceived(header)
+        caller?.fail(
             .resourceExhausted,
             "an answer of \(header.length) bytes; at most \(self.maximumDataBytes) are taken"
         )
+    }
+
+    /// A caller has made room, or the stream of the held frame may have ended: the frame is tried again.
+    func resumeReading() {
+        guard let context = self.context, self.retryHeldFrame(context) else { return }
+        self.goOn(context)
+    }
+
+    /// Gives false when no frame is held, or it is still.
+    private func retryHeldFrame(_ context: ChannelHandlerContext) -> Bool {
+        guard let frame = self.held.take() else { return false }
+        self.received(frame, context: context)
+        guard self.held.frame == nil else { return false }
+        self.held.settled()
+        return true
+    }
+
+    /// The held frame found no room in time.
+    private func patienceEnded() {
+        guard let context = self.context else { return }
+        if !self.retryHeldFrame(context), let frame = self.held.take() {
+            self.held.settled()
+            if case .deliver(.stream(let stream)) = self.machine.dataReceived(streamID: frame.streamID) {
+                stream.fail(.windowExceeded, atOnce: false)
+                self.leave(stream, context: context)
+                self.writer.flush(to: context)
+            }
+        }
+        self.goOn(context)
+    }
+
+    private func goOn(_ context: ChannelHandlerContext) {
+        self.readFrames(context)
+        if self.readIsHeld, self.held.frame == nil {
+            self.readIsHeld = false
+            context.read()
+        }
+        self.closeIfDone(context)
     }
 
     // MARK: - Calls
@@ -101,22 +182,34 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     func sendSubmissions() {
         guard let context = self.context, let connection = self.connection else { return }
         connection.takeSubmissions(into: &self.batch)
+        var messageBytes = 0
         for submission in self.batch {
             switch submission {
             case .start(let call, let data):
                 self.start(call, data, context: context)
             case .forget(let call):
                 if let streamID = call.streamID { self.machine.forget(streamID: streamID) }
+            case .open(let stream, let data):
+                self.open(stream, data, context: context)
+            case .message(let stream, let data):
+                messageBytes += data.readableBytes
+                self.send(data, on: stream, flags: stream.state.withMachine { $0.send() }, context: context)
+            case .halfClose(let stream):
+                let flags = stream.state.withMachine { $0.halfClose() }
+                self.send(ByteBuffer(), on: stream, flags: flags, context: context)
+            case .leave(let stream):
+                self.leave(stream, context: context)
             }
         }
         self.batch.removeAll(keepingCapacity: true)
-        self.writer.flush(to: context)
+        self.flush(messageBytes: messageBytes, connection.outbound, context: context)
         if self.machine.isWornOut { connection.end() }
+        self.resumeReading()
         self.closeIfDone(context)
     }
 
     private func start(_ call: ClientCall, _ data: ByteBuffer, context: ChannelHandlerContext) {
-        switch self.machine.start(call, deadline: call.deadline, now: context.eventLoop.now) {
+        switch self.machine.start(.call(call), deadline: call.deadline, now: context.eventLoop.now) {
         case .send(let streamID, let deadline):
             guard call.begin(streamID: streamID) else {
                 self.machine.forget(streamID: streamID)
@@ -129,6 +222,66 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    private func open(_ stream: ClientStream, _ data: ByteBuffer, context: ChannelHandlerContext) {
+        let now = context.eventLoop.now
+        let action = self.machine.start(
+            .stream(stream),
+            isStream: true,
+            isBackground: stream.isBackground,
+            deadline: stream.deadline,
+            now: now
+        )
+        switch action {
+        case .send(let streamID, let deadline):
+            stream.began(streamID: streamID)
+            let flags = stream.state.withMachine { $0.kind.openingFlags }
+            self.writer.append(data, type: .request, flags: flags, streamID: streamID, to: context)
+            if let deadline { self.setTimer(deadline, context: context) }
+        case .refuse(let error):
+            stream.fail(error, atOnce: true)
+        }
+    }
+
+    private func send(
+        _ data: ByteBuffer,
+        on stream: ClientStream,
+        flags: FrameFlags?,
+        context: ChannelHandlerContext
+    ) {
+        guard let flags, let streamID = stream.streamID else { return }
+        self.writer.append(data, type: .data, flags: flags, streamID: streamID, to: context)
+    }
+
+    /// Messages count as on their way until the socket has taken them.
+    private func flush(messageBytes: Int, _ outbound: OutboundBudget, context: ChannelHandlerContext) {
+        guard messageBytes > 0 else {
+            self.writer.flush(to: context)
+            return
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
+        self.writer.flush(to: context, promise: written)
+    }
+
+    /// Nobody waits for a stream any more. A server with the Session service is told; any other goes on until the
+    /// stream's deadline (G5-07). It is not half-closed: that would say that all messages were sent.
+    private func leave(_ stream: ClientStream, context: ChannelHandlerContext) {
+        stream.fail(RPCError(code: .cancelled, message: "the caller left the stream"), atOnce: true)
+        guard let streamID = stream.streamID, self.machine.forget(streamID: streamID),
+            self.connection?.speaksSession == true
+        else { return }
+        let head = FrameEncoding.Head(
+            service: SessionService.name,
+            method: SessionService.cancel.name
+        )
+        let request = CancelRequest(streamID: streamID, reason: "the caller left the stream")
+        guard
+            let data = try? FrameEncoding.request(head, request, maximumDataBytes: self.maximumDataBytes),
+            let cancelID = self.machine.startUnwatched()
+        else { return }
+        self.writer.append(data, type: .request, streamID: cancelID, to: context)
+    }
+
     private func setTimer(_ deadline: NIODeadline, context: ChannelHandlerContext) {
         self.timer?.cancel()
         self.timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
@@ -139,14 +292,15 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     private func timerFired() {
         guard let context = self.context else { return }
         let expiry = self.machine.timerFired(now: context.eventLoop.now)
-        for call in expiry.expired {
-            call.fail(.deadlineExceeded, "the deadline has passed")
+        for caller in expiry.expired {
+            caller.fail(.deadlineExceeded, "the deadline has passed")
         }
         if let deadline = expiry.setTimer { self.setTimer(deadline, context: context) }
         if expiry.isSilent {
             self.logger.warning("a connection is closed", metadata: ["reason": "the server does not answer at all"])
             context.close(promise: nil)
         }
+        self.resumeReading()
         self.closeIfDone(context)
     }
 
@@ -173,8 +327,11 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         self.timer?.cancel()
         self.retireTimer?.cancel()
         let message = "the connection to \(self.connection?.endpoint.description ?? "the server") was lost"
-        for call in self.machine.connectionClosed() {
-            call.fail(.unavailable, message)
+        _ = self.held.take()
+        self.held.settled()
+        for caller in self.machine.connectionClosed() {
+            // Messages that came before are good.
+            caller.fail(.unavailable, message, atOnce: false)
         }
         self.connection?.closed()
         self.connection = nil

@@ -14,6 +14,9 @@ struct ClientLink: Sendable {
             await withGracefulShutdownHandler {
                 await self.keepConnected { connection in
                     group.addTask { await self.untilClosed(connection) }
+                    if self.connector.configuration.usesSession {
+                        group.addTask { await connection.greet(self.connector.configuration) }
+                    }
                 }
             } onGracefulShutdown: {
                 self.stop()

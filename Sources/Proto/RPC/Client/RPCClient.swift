@@ -4,7 +4,7 @@ import ProtoFraming
 public import ProtoMessages
 public import ServiceLifecycle
 
-/// Makes unary ttrpc calls to one or more servers over TCP.
+/// Makes ttrpc calls to one or more servers over TCP, and opens streams to them.
 ///
 /// While `run()` is running it keeps one connection per server and lane, and connects again when one is lost. A call
 /// goes to the connected server with the fewest calls in flight.
@@ -79,7 +79,7 @@ public final class RPCClient: Service {
         options: CallOptions = CallOptions()
     ) async throws(RPCError) -> RPCReply<Response> {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
-        let metadata = options.metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
+        let metadata = Self.metadata(of: options)
         for choice in 1...Self.maximumChoices {
             let connection = try await self.connection(options, deadline: deadline)
             let data = try self.encode(method, request, deadline: deadline, metadata: metadata)
@@ -95,21 +95,53 @@ public final class RPCClient: Service {
         throw RPCError(code: .unavailable, message: "no connection lasts", notSent: true)
     }
 
+    /// Chooses a connection and opens a stream on it. The connection's `close` has to follow.
+    func open(
+        _ kind: StreamKind,
+        _ head: FrameEncoding.Head,
+        options: CallOptions,
+        request: (FrameEncoding.Head) throws(RPCError) -> ByteBuffer
+    ) async throws(RPCError) -> (ClientConnection, ClientStream) {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
+        var head = head
+        head.metadata = Self.metadata(of: options)
+        for choice in 1...Self.maximumChoices {
+            let connection = try await self.connection(options, deadline: deadline)
+            head.timeoutNanoseconds = max(1, (deadline - .now()).nanoseconds)
+            let data = try Self.unsent { () throws(RPCError) in try request(head) }
+            do throws(RPCError) {
+                return (connection, try connection.open(kind, data, deadline: deadline))
+            } catch {
+                let mayChooseAgain = error.code == .unavailable && choice < Self.maximumChoices
+                guard mayChooseAgain else { throw error }
+            }
+        }
+        throw RPCError(code: .unavailable, message: "no connection lasts", notSent: true)
+    }
+
     private func encode<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
         deadline: NIODeadline,
         metadata: [Envelope.KeyValue]
     ) throws(RPCError) -> ByteBuffer {
+        let head = FrameEncoding.Head(
+            service: method.service,
+            method: method.name,
+            // 0 would mean no limit (G3-05).
+            timeoutNanoseconds: max(1, (deadline - .now()).nanoseconds),
+            metadata: metadata
+        )
+        let maximum = self.configuration.frame.maximumDataBytes
+        return try Self.unsent { () throws(RPCError) in
+            try FrameEncoding.request(head, request, maximumDataBytes: maximum)
+        }
+    }
+
+    /// What fails before anything was written says so.
+    private static func unsent<Result>(_ body: () throws(RPCError) -> Result) throws(RPCError) -> Result {
         do throws(RPCError) {
-            return try FrameEncoding.request(
-                method,
-                request,
-                // 0 would mean no limit (G3-05).
-                timeoutNanoseconds: max(1, (deadline - .now()).nanoseconds),
-                metadata: metadata,
-                maximumDataBytes: self.configuration.frame.maximumDataBytes
-            )
+            return try body()
         } catch {
             var error = error
             error.notSent = true
@@ -117,7 +149,11 @@ public final class RPCClient: Service {
         }
     }
 
-    private static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {
+    private static func metadata(of options: CallOptions) -> [Envelope.KeyValue] {
+        options.metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
+    }
+
+    static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {
         do throws(ProtoDecodingError) {
             return try Response(serialized: payload)
         } catch {

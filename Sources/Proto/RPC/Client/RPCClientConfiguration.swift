@@ -19,6 +19,14 @@ public struct RPCClientConfiguration: Sendable {
     public var maximumCallsInFlight: Int
     /// How long a stopping client lets running calls end. Default 30 s.
     public var drainTimeout: Duration
+    /// Bytes of messages of streams on their way to the socket of a connection; who sends more waits. Default 1 MiB.
+    public var maximumQueuedStreamBytes: Int
+    /// How long a connection is not read because its caller leaves the messages of a stream waiting; then that stream
+    /// fails with RESOURCE_EXHAUSTED (G5-05). Default 1 s, as Go has it.
+    public var fullStreamPatience: Duration
+    /// Whether a new connection says Hello, to learn whether the server has the `Session` service (G6-01). A server
+    /// without it is served as well, but learns of cancelled streams only by their deadlines. Default true.
+    public var usesSession: Bool
     /// Sizes of frames, both ways.
     public var frame: FrameLimits
     /// First stream id on a connection and the one from which on the connection is replaced (G2-04).
@@ -35,6 +43,9 @@ public struct RPCClientConfiguration: Sendable {
         backOff: BackOff = BackOff(),
         maximumCallsInFlight: Int = 1_024,
         drainTimeout: Duration = .seconds(30),
+        maximumQueuedStreamBytes: Int = 1 << 20,
+        fullStreamPatience: Duration = .seconds(1),
+        usesSession: Bool = true,
         frame: FrameLimits = FrameLimits()
     ) {
         self.endpoints = endpoints
@@ -44,6 +55,9 @@ public struct RPCClientConfiguration: Sendable {
         self.backOff = backOff
         self.maximumCallsInFlight = maximumCallsInFlight
         self.drainTimeout = drainTimeout
+        self.maximumQueuedStreamBytes = maximumQueuedStreamBytes
+        self.fullStreamPatience = fullStreamPatience
+        self.usesSession = usesSession
         self.frame = frame
     }
 }

@@ -14,11 +14,17 @@ struct FrameWriter {
     private var gathered = ByteBuffer()
     private var needsFlush = false
 
-    /// Adds a frame without flags. Nothing reaches the socket before `flush`.
-    mutating func append(_ data: ByteBuffer, type: FrameType, streamID: UInt32, to context: ChannelHandlerContext) {
+    /// Adds a frame. Nothing reaches the socket before `flush`.
+    mutating func append(
+        _ data: ByteBuffer,
+        type: FrameType,
+        flags: FrameFlags = [],
+        streamID: UInt32,
+        to context: ChannelHandlerContext
+    ) {
         self.needsFlush = true
         let length = UInt32(clamping: data.readableBytes)
-        FrameHeader(length: length, streamID: streamID, type: type).write(into: &self.gathered)
+        FrameHeader(length: length, streamID: streamID, type: type, flags: flags).write(into: &self.gathered)
         if data.readableBytes >= Self.largeDataBytes {
             self.writeGathered(to: context)
             context.write(NIOAny(data), promise: nil)
@@ -31,11 +37,14 @@ struct FrameWriter {
     }
 
     /// Sends what was added since the last flush.
-    mutating func flush(to context: ChannelHandlerContext) {
-        guard self.needsFlush else { return }
+    ///
+    /// - Parameter promise: done when all of it is on the socket; failed when it will not get there.
+    mutating func flush(to context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil) {
+        guard self.needsFlush || promise != nil else { return }
         self.needsFlush = false
-        if self.gathered.readableBytes > 0 {
-            context.write(NIOAny(self.gathered), promise: nil)
+        // With a promise also when it is empty: writes end in order, so this one ends last.
+        if self.gathered.readableBytes > 0 || promise != nil {
+            context.write(NIOAny(self.gathered), promise: promise)
         }
         context.flush()
         // The storage is used again unless the socket still holds it.

@@ -14,25 +14,46 @@ enum FrameEncoding {
     private static let metadataOfRequest: UInt8 = 5 << 3 | 2
     private static let payloadOfResponse: UInt8 = 2 << 3 | 2
 
-    /// A `Request` envelope around a message.
+    /// What a request envelope tells besides its payload.
+    struct Head {
+        var service: String
+        var method: String
+        var timeoutNanoseconds: Int64 = 0
+        var metadata: [Envelope.KeyValue] = []
+    }
+
+    /// A `Request` envelope around a message, or around none for a stream whose messages follow.
     ///
     /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
-    static func request<Request: ProtoMessage, Response: ProtoMessage>(
-        _ method: RPCMethod<Request, Response>,
-        _ message: Request,
-        timeoutNanoseconds: Int64,
-        metadata: [Envelope.KeyValue],
+    static func request(
+        _ head: Head,
+        _ message: some ProtoMessage,
         maximumDataBytes: Int
     ) throws(RPCError) -> ByteBuffer {
-        var names = ByteBuffer()
-        names.writeField(1, method.service)
-        names.writeField(2, method.name)
-        var data = try self.enveloped(message, after: names, payloadKey: self.payloadOfRequest)
-        if timeoutNanoseconds != 0 {
-            data.writeInteger(self.timeoutOfRequest)
-            data.writeVarint(UInt64(bitPattern: timeoutNanoseconds))
+        try self.request(head, maximumDataBytes: maximumDataBytes) { names throws(RPCError) in
+            try self.enveloped(message, after: names, payloadKey: self.payloadOfRequest)
         }
-        for pair in metadata {
+    }
+
+    /// A `Request` envelope without a payload; throws what the other one does.
+    static func request(_ head: Head, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
+        try self.request(head, maximumDataBytes: maximumDataBytes) { names throws(RPCError) in names }
+    }
+
+    private static func request(
+        _ head: Head,
+        maximumDataBytes: Int,
+        payload: (ByteBuffer) throws(RPCError) -> ByteBuffer
+    ) throws(RPCError) -> ByteBuffer {
+        var names = ByteBuffer()
+        names.writeField(1, head.service)
+        names.writeField(2, head.method)
+        var data = try payload(names)
+        if head.timeoutNanoseconds != 0 {
+            data.writeInteger(self.timeoutOfRequest)
+            data.writeVarint(UInt64(bitPattern: head.timeoutNanoseconds))
+        }
+        for pair in head.metadata {
             var content = ByteBuffer()
             content.writeField(1, pair.key)
             content.writeField(2, pair.value)
@@ -40,6 +61,16 @@ enum FrameEncoding {
             data.writeVarint(UInt64(content.readableBytes))
             data.writeImmutableBuffer(content)
         }
+        try self.check(data, maximumDataBytes: maximumDataBytes)
+        return data
+    }
+
+    /// The data of a data frame: a message alone (G3-01).
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
+    static func message(_ message: some ProtoMessage, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
+        var data = ByteBuffer()
+        try self.serialize(message, into: &data)
         try self.check(data, maximumDataBytes: maximumDataBytes)
         return data
     }

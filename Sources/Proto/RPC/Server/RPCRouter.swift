@@ -6,7 +6,25 @@ public struct RPCRouter: Sendable {
     /// Runs a call: the request's bytes and the longest answer in, the response frame's data out.
     typealias Handler = @Sendable (ByteBuffer, RPCContext, Int) async throws -> ByteBuffer
 
-    private var services: [String: [String: Handler]] = [:]
+    /// Runs a call on a stream. Gives the response frame's data, or nil where messages were the answer.
+    typealias StreamHandler = @Sendable (ServerStream, RPCContext) async throws -> ByteBuffer?
+
+    /// Answers a call on the connection's event loop, at once: the request's bytes and the connection in, the response
+    /// frame's data out. For the protocol's own calls, which must not wait for a free thread.
+    typealias ImmediateHandler = @Sendable (ByteBuffer, any SessionPeer) throws(RPCError) -> ByteBuffer
+
+    /// How calls of a method run.
+    enum Entry: Sendable {
+        case unary(Handler)
+        case stream(StreamKind, StreamHandler)
+        case immediate(ImmediateHandler)
+
+        var kind: StreamKind {
+            if case .stream(let kind, _) = self { kind } else { .unary }
+        }
+    }
+
+    private var services: [String: [String: Entry]] = [:]
 
     /// Makes a router without methods.
     public init() {}
@@ -22,33 +40,138 @@ public struct RPCRouter: Sendable {
         _ method: RPCMethod<Request, Response>,
         handler: @escaping @Sendable (Request, RPCContext) async throws -> Response
     ) {
-        precondition(
-            self.services[method.service]?[method.name] == nil,
-            "\(method.service).\(method.name) is registered twice"
+        self.add(
+            .unary { payload, context, maximumDataBytes in
+                let request: Request = try Self.decode(payload)
+                let response = try await handler(request, context)
+                return try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
+            },
+            service: method.service,
+            name: method.name
         )
-        self.services[method.service, default: [:]][method.name] = { payload, context, maximumDataBytes in
-            let request: Request
-            do throws(ProtoDecodingError) {
-                request = try Request(serialized: payload)
-            } catch {
-                throw RPCError.protocolViolation("the request message is not a valid \(Request.self)")
-            }
-            let response = try await handler(request, context)
-            return try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
-        }
     }
 
-    /// The handler of a method.
+    /// Adds a method that answers with a stream; see the other `register`.
     ///
-    /// - Throws: UNIMPLEMENTED when there is none (G5-02).
-    func handler(service: String, method: String) throws(RPCError) -> Handler {
+    /// - Parameters:
+    ///   - method: the method's name and types.
+    ///   - handler: answers one call through the writer, which holds it back while the client does not take its
+    ///     messages. Returning ends the stream well, throwing ends it with that status. Its task is cancelled when the
+    ///     deadline passes, the client cancels the stream or is gone.
+    public mutating func register<Request, Response>(
+        _ method: RPCServerStreamMethod<Request, Response>,
+        handler: @escaping @Sendable (Request, RPCWriter<Response>, RPCContext) async throws -> Void
+    ) {
+        self.add(
+            .stream(.serverStream) { stream, context in
+                guard let payload = try await stream.next() else {
+                    throw RPCError.protocolViolation("the request holds no message")
+                }
+                let request: Request = try Self.decode(payload)
+                try await handler(request, RPCWriter(sink: stream), context)
+                return nil
+            },
+            service: method.service,
+            name: method.name
+        )
+    }
+
+    /// Adds a method that takes a stream; see the other `register`.
+    ///
+    /// - Parameters:
+    ///   - method: the method's name and types.
+    ///   - handler: consumes the messages and gives the answer. It may answer before the messages end.
+    public mutating func register<Request, Response>(
+        _ method: RPCClientStreamMethod<Request, Response>,
+        handler: @escaping @Sendable (RPCMessages<Request>, RPCContext) async throws -> Response
+    ) {
+        self.add(
+            .stream(.clientStream) { stream, context in
+                let response = try await handler(RPCMessages(source: stream), context)
+                return try FrameEncoding.response(response, maximumDataBytes: stream.maximumDataBytes)
+            },
+            service: method.service,
+            name: method.name
+        )
+    }
+
+    /// Adds a method with streams both ways; see the other `register`.
+    ///
+    /// - Parameters:
+    ///   - method: the method's name and types.
+    ///   - handler: consumes and sends messages in any order; returning ends the stream well.
+    public mutating func register<Request, Response>(
+        _ method: RPCBidirectionalMethod<Request, Response>,
+        handler: @escaping @Sendable (RPCMessages<Request>, RPCWriter<Response>, RPCContext) async throws -> Void
+    ) {
+        self.add(
+            .stream(.bidirectional) { stream, context in
+                try await handler(RPCMessages(source: stream), RPCWriter(sink: stream), context)
+                return nil
+            },
+            service: method.service,
+            name: method.name
+        )
+    }
+
+    /// Adds a method of the protocol's own, unless the router has it.
+    mutating func registerImmediate<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        handler: @escaping @Sendable (Request, any SessionPeer) -> Response
+    ) {
+        guard self.services[method.service]?[method.name] == nil else { return }
+        self.add(
+            .immediate { payload, peer throws(RPCError) in
+                let request: Request = try Self.decode(payload)
+                return try FrameEncoding.response(handler(request, peer), maximumDataBytes: Self.maximumLocalBytes)
+            },
+            service: method.service,
+            name: method.name
+        )
+    }
+
+    /// Whether any method of a service is there.
+    func has(service: String) -> Bool {
+        self.services[service] != nil
+    }
+
+    /// How calls of a method run.
+    ///
+    /// - Throws: UNIMPLEMENTED when there is no such method (G5-02).
+    func entry(service: String, method: String) throws(RPCError) -> Entry {
         guard let methods = self.services[service] else {
             throw RPCError(code: .unimplemented, message: "unknown service \(service)")
         }
-        guard let handler = methods[method] else {
+        guard let entry = methods[method] else {
             throw RPCError(code: .unimplemented, message: "unknown method \(method) of service \(service)")
         }
-        return handler
+        return entry
+    }
+
+    /// Adds a method of the protocol's own that answers with a stream, unless the router has it.
+    mutating func registerOwn<Request, Response>(
+        _ method: RPCServerStreamMethod<Request, Response>,
+        handler: @escaping @Sendable (ServerStream, RPCWriter<Response>) async throws -> Void
+    ) {
+        guard self.services[method.service]?[method.name] == nil else { return }
+        let entry = Entry.stream(.serverStream) { stream, _ in
+            try await handler(stream, RPCWriter(sink: stream))
+            return nil
+        }
+        self.add(entry, service: method.service, name: method.name)
+    }
+
+    private mutating func add(_ entry: Entry, service: String, name: String) {
+        precondition(self.services[service]?[name] == nil, "\(service).\(name) is registered twice")
+        self.services[service, default: [:]][name] = entry
+    }
+
+    private static func decode<Message: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Message {
+        do throws(ProtoDecodingError) {
+            return try Message(serialized: payload)
+        } catch {
+            throw .protocolViolation("the request message is not a valid \(Message.self)")
+        }
     }
 
     /// Calls a method in this process: through the same messages as a call over the wire, without the wire.
@@ -58,7 +181,9 @@ public struct RPCRouter: Sendable {
         _ request: Request,
         context: RPCContext
     ) async throws -> Response {
-        let handler = try self.handler(service: method.service, method: method.name)
+        guard case .unary(let handler) = try self.entry(service: method.service, method: method.name) else {
+            throw RPCError(code: .unimplemented, message: "\(method.service).\(method.name) is not called locally")
+        }
         let data = try await handler(try request.serialized(), context, Self.maximumLocalBytes)
         return try Response(serialized: try ResponseEnvelope.outcome(reading: data).get())
     }

@@ -4,7 +4,7 @@ import NIOPosix
 import ProtoFraming
 public import ServiceLifecycle
 
-/// Serves unary ttrpc calls over TCP.
+/// Serves ttrpc calls and streams over TCP.
 ///
 /// Each connection runs in a child task of `run()`, each call in a child task of its connection's.
 public struct RPCServer: Service {
@@ -29,7 +29,7 @@ public struct RPCServer: Service {
         onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
     ) {
         self.configuration = configuration
-        self.router = router
+        self.router = SessionMethods.added(to: router, configuration: configuration)
         self.logger = logger
         self.onListening = onListening
     }
@@ -63,7 +63,6 @@ public struct RPCServer: Service {
             for await connection in connections {
                 group.addTask {
                     await connection.serve(
-                        router: self.router,
                         maximumDataBytes: maximumDataBytes,
                         logger: self.logger
                     )
@@ -80,6 +79,7 @@ public struct RPCServer: Service {
         let queued = self.configuration.limits.maximumQueuedBytes
         let logger = self.logger
         let configuration = self.configuration
+        let router = self.router
         return try await ServerBootstrap(group: configuration.eventLoopGroup)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -104,6 +104,7 @@ public struct RPCServer: Service {
                             on: channel,
                             number: number,
                             configuration: configuration,
+                            router: router,
                             logger: logger
                         )
                         registry.add(connection)

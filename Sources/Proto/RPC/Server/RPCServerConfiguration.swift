@@ -50,9 +50,15 @@ public struct RPCServerLimits: Sendable, Hashable {
     public var maximumNameBytes = 256
     /// Bytes waiting to be sent on a connection; above it nothing more is read from it. Default 8 MiB.
     public var maximumQueuedBytes = 8 << 20
+    /// Bytes of messages of streams on their way to the socket of a connection; handlers that send more wait. It is
+    /// less than `maximumQueuedBytes`, so that other answers do not wait long behind streams. Default 1 MiB.
+    public var maximumQueuedStreamBytes = 1 << 20
     /// Time for a frame's header to be complete once its first byte has come; then the connection is closed.
     /// Default 10 s.
     public var headerTimeout = Duration.seconds(10)
+    /// How long a connection is not read because a handler leaves the messages of a stream waiting; then that stream
+    /// fails with RESOURCE_EXHAUSTED (G5-05). Default 1 s, as Go has it.
+    public var fullStreamPatience = Duration.seconds(1)
     /// Sizes of frames, both ways.
     public var frame = FrameLimits()
 

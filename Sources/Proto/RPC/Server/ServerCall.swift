@@ -7,13 +7,25 @@ import Synchronization
 /// One call on the server, from its accepted request frame to the end of its task.
 final class ServerCall: Sendable {
     let streamID: UInt32
+    /// Its stream, unless it is a unary call.
+    let stream: ServerStream?
+    private let entry: RPCRouter.Entry
     private let request: RequestEnvelope
     private let deadline: NIODeadline?
     private let connection: ServerConnection
     private let task = CallTask()
 
-    init(streamID: UInt32, request: RequestEnvelope, now: NIODeadline, connection: ServerConnection) {
+    init(
+        streamID: UInt32,
+        request: RequestEnvelope,
+        entry: RPCRouter.Entry,
+        stream: ServerStream?,
+        now: NIODeadline,
+        connection: ServerConnection
+    ) {
         self.streamID = streamID
+        self.stream = stream
+        self.entry = entry
         self.request = request
         self.connection = connection
         self.deadline =
@@ -25,30 +37,48 @@ final class ServerCall: Sendable {
         self.task.cancel()
     }
 
+    /// Cancels the handler's task and lets it see why, if it consumes messages.
+    func end(_ error: RPCError) {
+        self.stream?.state.withMachine { $0.end(error) }
+        self.task.cancel()
+    }
+
     /// Runs the handler and hands the answer to the connection.
-    func run(router: RPCRouter, maximumDataBytes: Int, logger: Logger) async {
-        var data = ByteBuffer()
+    func run(maximumDataBytes: Int, logger: Logger) async {
+        var data: ByteBuffer?
+        var hasFailed = false
         await self.task.run {
             do {
-                data = try await self.answer(router: router, maximumDataBytes: maximumDataBytes)
+                data = try await self.answer(maximumDataBytes: maximumDataBytes)
             } catch {
+                hasFailed = true
                 let status = self.status(of: error, logger: logger)
                 data = FrameEncoding.failure(status, maximumDataBytes: maximumDataBytes)
             }
         }
         FailPoint.reach("rpc.before_reply")
-        self.connection.finish(ServerAnswer(streamID: self.streamID, data: data))
+        let kind: ServerAnswer.Kind = self.stream.map { .end($0, failed: hasFailed) } ?? .unary
+        self.connection.post(ServerAnswer(streamID: self.streamID, data: data ?? ByteBuffer(), kind: kind))
     }
 
-    private func answer(router: RPCRouter, maximumDataBytes: Int) async throws -> ByteBuffer {
-        let handler = try router.handler(service: self.request.service, method: self.request.method)
+    /// The response frame's data, or nil where messages were the answer.
+    private func answer(maximumDataBytes: Int) async throws -> ByteBuffer? {
         let context = RPCContext(
             metadata: RPCMetadata(self.request.metadata),
             deadline: self.deadline,
             peer: self.connection.peer,
             localRequestID: "\(self.connection.number)-\(self.streamID)"
         )
-        return try await handler(self.request.payload, context, maximumDataBytes)
+        switch self.entry {
+        case .unary(let handler):
+            return try await handler(self.request.payload, context, maximumDataBytes)
+        case .stream(_, let handler):
+            guard let stream = self.stream else { return nil }
+            return try await handler(stream, context)
+        case .immediate:
+            // Answered on the event loop; such a call is never made.
+            throw RPCError(code: .internal, message: "not a call with a task")
+        }
     }
 
     private func status(of error: any Error, logger: Logger) -> RPCError {
@@ -70,10 +100,20 @@ final class ServerCall: Sendable {
     }
 }
 
-/// What a call's task hands back to its connection.
+/// What a call's task hands to its connection.
 struct ServerAnswer: Sendable {
+    enum Kind: Sendable {
+        /// The response of a unary call; its task ends.
+        case unary
+        /// A message of a stream.
+        case message(ServerStream)
+        /// The task of a stream's call ends; the data is that of a response, where its end is one.
+        case end(ServerStream, failed: Bool)
+    }
+
     var streamID: UInt32
     var data: ByteBuffer
+    var kind: Kind
 }
 
 /// Lets a connection cancel one child task of its group; a group gives no handle to do so.

@@ -7,8 +7,8 @@ import ProtoFraming
 /// its task has ended, also when its answer has gone out already, so that the limit bounds the tasks.
 struct ServerConnectionStateMachine<Call> {
     private enum Stream {
-        /// The handler runs and owes the answer.
-        case running(Call, deadline: NIODeadline?)
+        /// The handler runs and owes the answer. `isStream` tells whether data frames are its call's business.
+        case running(Call, deadline: NIODeadline?, isStream: Bool)
         /// The answer has gone out before the handler ended; what the handler gives is dropped.
         case answered
     }
@@ -21,7 +21,7 @@ struct ServerConnectionStateMachine<Call> {
     }
 
     enum OpenAction {
-        /// Read the envelope, then call `start` or `refuse`.
+        /// Read the envelope, then call `start` or `refused`.
         case readEnvelope
         /// Answer with an error, and cancel the call that had the id.
         case answer(RPCError, cancel: Call?)
@@ -36,6 +36,8 @@ struct ServerConnectionStateMachine<Call> {
 
     enum FrameAction {
         case ignore
+        /// The frame is for this call's stream.
+        case deliver(Call)
         /// Answer with an error, and cancel the call that had the id.
         case answer(RPCError, cancel: Call?)
     }
@@ -69,27 +71,32 @@ struct ServerConnectionStateMachine<Call> {
         self.phase == .draining && self.unansweredStreams == 0
     }
 
-    /// A request frame came in. Decides by its header alone.
+    /// Whether the server is about to stop.
+    var isDraining: Bool { self.phase == .draining }
+
+    /// No stream above it was accepted; 0: none was.
+    var lastStreamID: UInt32 { self.streamIDs.highest ?? 0 }
+
+    /// A request frame came in. Decides by its id alone; whether there is room is for `start` to say, so that the calls
+    /// of the Session service are answered when there is none.
     mutating func requestReceived(streamID: UInt32, flags: FrameFlags) -> OpenAction {
         guard self.phase != .closed else { return .ignore }
         if let violation = self.useStreamID(streamID) {
             return .answer(violation, cancel: self.markAnswered(streamID))
         }
-        if let refusal = self.refusal(of: flags) {
-            if flags.contains(.remoteOpen) {
-                self.refusedStreams.insert(streamID)
-            }
-            return .answer(refusal, cancel: nil)
-        }
         return .readEnvelope
     }
 
-    private func refusal(of flags: FrameFlags) -> RPCError? {
+    /// A request got an error in place of `start`. Data that its client goes on to send is passed over.
+    mutating func refused(streamID: UInt32, flags: FrameFlags) {
+        if flags.contains(.remoteOpen) {
+            self.refusedStreams.insert(streamID)
+        }
+    }
+
+    private var refusal: RPCError? {
         if self.phase == .draining {
             return RPCError(code: .unavailable, message: "draining: the server takes no new calls")
-        }
-        if flags.contains(.remoteOpen) {
-            return RPCError(code: .unimplemented, message: "the server has no streaming methods")
         }
         if self.streams.count >= self.maximumStreams {
             return .limit("more than \(self.maximumStreams) calls in flight on a connection")
@@ -97,13 +104,19 @@ struct ServerConnectionStateMachine<Call> {
         return nil
     }
 
-    /// The envelope of a request just accepted is good.
+    /// The envelope of a request just accepted is good and its method is there.
+    ///
+    /// - Parameter isStream: whether data frames may come for it, or be its answer.
     mutating func start(
         _ call: Call,
         streamID: UInt32,
+        isStream: Bool,
         timeoutNanoseconds: Int64,
         now: NIODeadline
     ) -> StartAction {
+        if let refusal = self.refusal {
+            return .answer(refusal)
+        }
         if timeoutNanoseconds < 0 {
             return .answer(.deadlineExceeded)
         }
@@ -111,12 +124,12 @@ struct ServerConnectionStateMachine<Call> {
         if timeoutNanoseconds > 0 {
             deadline = now + min(.nanoseconds(timeoutNanoseconds), .longest)
         }
-        self.streams[streamID] = .running(call, deadline: deadline)
+        self.streams[streamID] = .running(call, deadline: deadline, isStream: isStream)
         self.unansweredStreams += 1
         return .run(setTimer: deadline.flatMap { self.alarm.include($0) })
     }
 
-    /// A data frame came in. No method takes any, so it is the rest of a refused stream or a violation.
+    /// A data frame came in: for a stream, the rest of a refused one, or a violation.
     mutating func dataReceived(streamID: UInt32, flags: FrameFlags) -> FrameAction {
         guard self.phase != .closed else { return .ignore }
         if self.refusedStreams.contains(streamID) {
@@ -125,11 +138,12 @@ struct ServerConnectionStateMachine<Call> {
             }
             return .ignore
         }
-        if case .running = self.streams[streamID] {
+        if case .running(let call, _, let isStream) = self.streams[streamID] {
+            if isStream { return .deliver(call) }
             let error = RPCError.protocolViolation("data on the stream of a unary call")
             return .answer(error, cancel: self.markAnswered(streamID))
         }
-        return .answer(.protocolViolation("StreamID is no longer active"), cancel: nil)
+        return .answer(.streamIsNotActive, cancel: nil)
     }
 
     /// A frame over the limit began; its data is being discarded (G5-03).
@@ -151,6 +165,11 @@ struct ServerConnectionStateMachine<Call> {
         }
     }
 
+    /// An error answers a stream before its handler ends. Gives the call, or nil when it is answered or was never there.
+    mutating func answered(streamID: UInt32) -> Call? {
+        self.markAnswered(streamID)
+    }
+
     /// The task of a call ended.
     mutating func finished(streamID: UInt32) -> FinishAction {
         guard case .running = self.streams.removeValue(forKey: streamID) else { return .dropAnswer }
@@ -161,15 +180,19 @@ struct ServerConnectionStateMachine<Call> {
     /// The timer fired.
     mutating func timerFired(now: NIODeadline) -> Expiry {
         var expiry = Expiry(expired: [], setTimer: nil)
+        var ends: [(deadline: NIODeadline, streamID: UInt32, call: Call)] = []
         for (streamID, stream) in self.streams {
-            guard case .running(let call, let deadline?) = stream else { continue }
+            guard case .running(let call, let deadline?, _) = stream else { continue }
             if deadline <= now {
-                expiry.expired.append((streamID, call))
+                ends.append((deadline, streamID, call))
             } else {
                 expiry.setTimer = min(deadline, expiry.setTimer ?? deadline)
             }
         }
-        for (streamID, _) in expiry.expired {
+        // A timer that fires late finds several: the first to end is answered first.
+        ends.sort { $0.deadline < $1.deadline }
+        for (_, streamID, call) in ends {
+            expiry.expired.append((streamID, call))
             _ = self.markAnswered(streamID)
         }
         self.alarm.rearm(expiry.setTimer)
@@ -183,13 +206,17 @@ struct ServerConnectionStateMachine<Call> {
         }
     }
 
-    /// The connection is gone; nothing can be answered any more. Calls are cancelled with the connection's task.
-    mutating func connectionClosed() {
+    /// The connection is gone; nothing can be answered any more. Gives the calls to cancel.
+    mutating func connectionClosed() -> [Call] {
+        let calls = self.streams.values.compactMap { stream in
+            if case .running(let call, _, _) = stream { call } else { Call?.none }
+        }
         self.phase = .closed
         self.streams = [:]
         self.unansweredStreams = 0
         self.refusedStreams = RefusedStreams()
         self.alarm.rearm(nil)
+        return calls
     }
 
     private mutating func useStreamID(_ streamID: UInt32) -> RPCError? {
@@ -202,7 +229,7 @@ struct ServerConnectionStateMachine<Call> {
 
     /// A response ends a stream for both sides (G2-07): the call that has the id must not answer again.
     private mutating func markAnswered(_ streamID: UInt32) -> Call? {
-        guard case .running(let call, _) = self.streams[streamID] else { return nil }
+        guard case .running(let call, _, _) = self.streams[streamID] else { return nil }
         self.streams[streamID] = .answered
         self.unansweredStreams -= 1
         return call

@@ -12,37 +12,47 @@ final class ServerConnection: Sendable {
     private let callsSink: AsyncStream<[ServerCall]>.Continuation
     private let answers = Mailbox<ServerAnswer>()
     private let handler: NIOLoopBound<ServerConnectionHandler>
+    let drainNotice = DrainNotice()
+    /// Room for messages of streams on their way out.
+    let outbound: OutboundBudget
 
     /// Adds the protocol to a new channel; called on its event loop.
     static func make(
         on channel: any Channel,
         number: UInt64,
         configuration: RPCServerConfiguration,
+        router: RPCRouter,
         logger: Logger
     ) throws -> ServerConnection {
-        let handler = ServerConnectionHandler(configuration: configuration, logger: logger)
-        let connection = ServerConnection(channel: channel, number: number, handler: handler)
+        let handler = ServerConnectionHandler(configuration: configuration, router: router, logger: logger)
+        let connection = ServerConnection(
+            channel: channel,
+            number: number,
+            handler: handler,
+            outbound: OutboundBudget(limit: configuration.limits.maximumQueuedStreamBytes)
+        )
         handler.connection = connection
         try channel.pipeline.syncOperations.addHandler(handler)
         return connection
     }
 
-    private init(channel: any Channel, number: UInt64, handler: ServerConnectionHandler) {
+    private init(channel: any Channel, number: UInt64, handler: ServerConnectionHandler, outbound: OutboundBudget) {
         self.channel = channel
         self.number = number
         self.peer = channel.remoteAddress
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        self.outbound = outbound
         (self.calls, self.callsSink) = AsyncStream.makeStream()
     }
 
     /// Runs the calls that come in, each in a child task, until the connection is gone; then cancels what still runs.
-    func serve(router: RPCRouter, maximumDataBytes: Int, logger: Logger) async {
+    func serve(maximumDataBytes: Int, logger: Logger) async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 for await batch in self.calls {
                     for call in batch {
                         group.addTask {
-                            await call.run(router: router, maximumDataBytes: maximumDataBytes, logger: logger)
+                            await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
                         }
                     }
                 }
@@ -60,11 +70,18 @@ final class ServerConnection: Sendable {
         }
     }
 
-    /// Takes the answer of a call whose task is about to end.
-    func finish(_ answer: ServerAnswer) {
+    /// Takes what a call's task gives. After the end of a connection it is dropped.
+    func post(_ answer: ServerAnswer) {
         guard case .wake = self.answers.post(answer) else { return }
         self.channel.eventLoop.execute {
             self.handler.value.sendAnswers()
+        }
+    }
+
+    /// A stream has room for a frame that was held back.
+    func resumeReading() {
+        self.channel.eventLoop.execute {
+            self.handler.value.resumeReading()
         }
     }
 
@@ -81,5 +98,6 @@ final class ServerConnection: Sendable {
     func closed() {
         self.callsSink.finish()
         _ = self.answers.close()
+        self.outbound.close()
     }
 }

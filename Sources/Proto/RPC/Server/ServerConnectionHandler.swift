@@ -2,6 +2,7 @@ import FailPoints
 import Logging
 import NIOCore
 import ProtoFraming
+import ProtoMessages
 
 /// Carries out what the state machine of a connection decides. Bound to the channel's event loop.
 final class ServerConnectionHandler: ChannelDuplexHandler {
@@ -12,6 +13,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     /// Set right after creation, cleared when the channel is gone.
     var connection: ServerConnection?
 
+    private let router: RPCRouter
     private let limits: RPCServerLimits
     private let logger: Logger
     private var decoder: FrameDecoder
@@ -24,9 +26,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     private var timer: Scheduled<Void>?
     private var drainTimer: Scheduled<Void>?
     private var readIsHeld = false
+    private var held = HeldFrame()
     private var isClosing = false
 
-    init(configuration: RPCServerConfiguration, logger: Logger) {
+    init(configuration: RPCServerConfiguration, router: RPCRouter, logger: Logger) {
+        self.router = router
         self.limits = configuration.limits
         self.logger = logger
         self.decoder = FrameDecoder(limits: configuration.limits.frame)
@@ -59,8 +63,12 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.isClosing else { return }
         self.decoder.append(self.unwrapInboundIn(data))
+        self.readFrames(context)
+    }
+
+    private func readFrames(_ context: ChannelHandlerContext) {
         do throws(FrameError) {
-            while let event = try self.decoder.next() {
+            while self.held.frame == nil, let event = try self.decoder.next() {
                 switch event {
                 case .frame(let frame): self.received(frame, context: context)
                 case .oversized(let header): self.receivedOversized(header, context: context)
@@ -74,19 +82,28 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        self.endRead(context)
+        context.fireChannelReadComplete()
+    }
+
+    private func endRead(_ context: ChannelHandlerContext) {
         if !self.accepted.isEmpty {
             self.connection?.begin(self.accepted)
             self.accepted.removeAll(keepingCapacity: true)
         }
         self.writer.flush(to: context)
-        self.headerWatch.update(self.decoder, timeout: self.limits.headerTimeout, context: context)
-        context.fireChannelReadComplete()
+        if self.held.frame == nil {
+            self.headerWatch.update(self.decoder, timeout: self.limits.headerTimeout, context: context)
+        } else {
+            // It is the server that does not read on.
+            self.headerWatch.cancel()
+        }
     }
 
     /// With more queued than allowed nothing is read, so that a client that does not take its answers cannot ask for
-    /// more.
+    /// more; nor while a frame waits for room on its stream.
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        if context.channel.isWritable, self.held.frame == nil {
             context.read()
         } else {
             self.readIsHeld = true
@@ -94,11 +111,15 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if self.readIsHeld, context.channel.isWritable {
+        self.readOn(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        if self.readIsHeld, context.channel.isWritable, self.held.frame == nil {
             self.readIsHeld = false
             context.read()
         }
-        context.fireChannelWritabilityChanged()
     }
 
     // MARK: - Frames
@@ -115,6 +136,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             self.act(
                 self.machine.dataReceived(streamID: frame.streamID, flags: frame.flags),
                 on: frame.streamID,
+                frame: frame,
                 context: context
             )
         default:
@@ -135,28 +157,63 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     private func act(
         _ action: ServerConnectionStateMachine<ServerCall>.FrameAction,
         on streamID: UInt32,
+        frame: Frame? = nil,
         context: ChannelHandlerContext
     ) {
         switch action {
         case .answer(let error, let call): self.fail(streamID, error, cancelling: call, context: context)
+        case .deliver(let call):
+            if let frame { self.deliver(frame, to: call, context: context) }
         case .ignore: break
         }
     }
 
     private func start(_ frame: Frame, context: ChannelHandlerContext) {
-        guard let connection = self.connection else { return }
-        let request: RequestEnvelope
-        do throws(EnvelopeError) {
-            request = try RequestEnvelope(reading: frame.data, limits: self.limits.envelope)
+        do throws(RPCError) {
+            let request = try self.envelope(of: frame)
+            let entry = try self.router.entry(service: request.service, method: request.method)
+            if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
+            if case .immediate(let handler) = entry {
+                let data = try handler(request.payload, self)
+                self.writer.append(data, type: .response, streamID: frame.streamID, to: context)
+            } else {
+                try self.start(request, entry, frame: frame, context: context)
+            }
         } catch {
-            self.fail(frame.streamID, RPCError(error), cancelling: nil, context: context)
-            return
+            self.machine.refused(streamID: frame.streamID, flags: frame.flags)
+            self.fail(frame.streamID, error, cancelling: nil, context: context)
         }
+    }
+
+    private func envelope(of frame: Frame) throws(RPCError) -> RequestEnvelope {
+        do throws(EnvelopeError) {
+            return try RequestEnvelope(reading: frame.data, limits: self.limits.envelope)
+        } catch {
+            throw RPCError(error)
+        }
+    }
+
+    private func start(
+        _ request: RequestEnvelope,
+        _ entry: RPCRouter.Entry,
+        frame: Frame,
+        context: ChannelHandlerContext
+    ) throws(RPCError) {
+        guard let connection = self.connection else { return }
         let now = context.eventLoop.now
-        let call = ServerCall(streamID: frame.streamID, request: request, now: now, connection: connection)
+        let call = ServerCall(
+            streamID: frame.streamID,
+            request: request,
+            entry: entry,
+            stream: entry.kind == .unary
+                ? nil : self.stream(entry.kind, opened: frame, request.payload, connection),
+            now: now,
+            connection: connection
+        )
         let action = self.machine.start(
             call,
             streamID: frame.streamID,
+            isStream: call.stream != nil,
             timeoutNanoseconds: request.timeoutNanoseconds,
             now: now
         )
@@ -165,8 +222,22 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             self.accepted.append(call)
             if let deadline { self.setTimer(deadline, context: context) }
         case .answer(let error):
-            self.fail(frame.streamID, error, cancelling: nil, context: context)
+            throw error
         }
+    }
+
+    private func stream(
+        _ kind: StreamKind,
+        opened frame: Frame,
+        _ payload: ByteBuffer,
+        _ connection: ServerConnection
+    ) -> ServerStream {
+        ServerStream(
+            ServerStreamStateMachine(kind: kind, flags: frame.flags, payload: payload),
+            streamID: frame.streamID,
+            maximumDataBytes: self.limits.frame.maximumDataBytes,
+            connection: connection
+        )
     }
 
     private func fail(
@@ -175,9 +246,65 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         cancelling call: ServerCall?,
         context: ChannelHandlerContext
     ) {
-        call?.cancel()
+        call?.end(error)
         let data = FrameEncoding.failure(error, maximumDataBytes: self.limits.frame.maximumDataBytes)
         self.writer.append(data, type: .response, streamID: streamID, to: context)
+    }
+
+    // MARK: - Data of streams
+
+    private func deliver(_ frame: Frame, to call: ServerCall, context: ChannelHandlerContext) {
+        guard let state = call.stream?.state else { return }
+        switch state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
+        case .accepted:
+            break
+        case .windowFull:
+            let patience = TimeAmount(clamping: self.limits.fullStreamPatience)
+            self.held.hold(frame, patience: patience, on: context.eventLoop) { self.patienceEnded() }
+        case .answer(let error, let cancel):
+            self.answer(frame.streamID, error, cancel: cancel, context: context)
+        }
+    }
+
+    private func answer(_ streamID: UInt32, _ error: RPCError, cancel: Bool, context: ChannelHandlerContext) {
+        let call = self.machine.answered(streamID: streamID)
+        self.fail(streamID, error, cancelling: cancel ? call : nil, context: context)
+    }
+
+    /// A handler has made room, or the stream of the held frame may have ended: the frame is tried again.
+    func resumeReading() {
+        guard let context = self.context, self.retryHeldFrame(context) else { return }
+        self.goOn(context)
+    }
+
+    /// Gives false when no frame is held, or it is still.
+    private func retryHeldFrame(_ context: ChannelHandlerContext) -> Bool {
+        guard let frame = self.held.take() else { return false }
+        self.received(frame, context: context)
+        guard self.held.frame == nil else { return false }
+        self.held.settled()
+        return true
+    }
+
+    private func goOn(_ context: ChannelHandlerContext) {
+        self.readFrames(context)
+        self.endRead(context)
+        self.readOn(context)
+        self.closeIfDrained(context)
+    }
+
+    /// The held frame found no room in time.
+    private func patienceEnded() {
+        guard let context = self.context else { return }
+        if !self.retryHeldFrame(context), let frame = self.held.take() {
+            self.held.settled()
+            if let call = self.machine.answered(streamID: frame.streamID),
+                case .answer(let error, _) = call.stream?.state.withMachine({ $0.windowExceeded() })
+            {
+                self.fail(frame.streamID, error, cancelling: call, context: context)
+            }
+        }
+        self.goOn(context)
     }
 
     // MARK: - Answers
@@ -186,13 +313,55 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     func sendAnswers() {
         guard let context = self.context, let connection = self.connection else { return }
         connection.takeAnswers(into: &self.answers)
-        for answer in self.answers where self.machine.finished(streamID: answer.streamID) == .sendAnswer {
-            self.writer.append(answer.data, type: .response, streamID: answer.streamID, to: context)
+        var messageBytes = 0
+        for answer in self.answers {
+            switch answer.kind {
+            case .unary:
+                if self.machine.finished(streamID: answer.streamID) == .sendAnswer {
+                    self.writer.append(answer.data, type: .response, streamID: answer.streamID, to: context)
+                }
+            case .message(let stream):
+                messageBytes += answer.data.readableBytes
+                guard let flags = stream.state.withMachine({ $0.send() }) else { continue }
+                self.writer.append(answer.data, type: .data, flags: flags, streamID: answer.streamID, to: context)
+            case .end(let stream, let failed):
+                self.end(stream, answer.data, failed: failed, context: context)
+            }
         }
         self.answers.removeAll(keepingCapacity: true)
-        self.writer.flush(to: context)
+        self.flush(messageBytes: messageBytes, connection.outbound, context: context)
         FailPoint.reach("rpc.after_reply")
         self.closeIfDrained(context)
+    }
+
+    private func end(_ stream: ServerStream, _ data: ByteBuffer, failed: Bool, context: ChannelHandlerContext) {
+        let mayAnswer = self.machine.finished(streamID: stream.streamID) == .sendAnswer
+        guard let terminal = stream.state.withMachine({ $0.finish(failed: failed) }), mayAnswer else { return }
+        switch terminal {
+        case .endOfData:
+            self.writer.append(
+                ByteBuffer(),
+                type: .data,
+                flags: .endOfData,
+                streamID: stream.streamID,
+                to: context
+            )
+        case .response:
+            self.writer.append(data, type: .response, streamID: stream.streamID, to: context)
+        }
+        // A frame that waits for room on this stream has nobody to wait for.
+        if self.held.frame?.streamID == stream.streamID { self.resumeReading() }
+    }
+
+    /// Messages count as on their way until the socket has taken them.
+    private func flush(messageBytes: Int, _ outbound: OutboundBudget, context: ChannelHandlerContext) {
+        guard messageBytes > 0 else {
+            self.writer.flush(to: context)
+            return
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
+        self.writer.flush(to: context, promise: written)
     }
 
     private func setTimer(_ deadline: NIODeadline, context: ChannelHandlerContext) {
@@ -210,6 +379,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         }
         if let deadline = expiry.setTimer { self.setTimer(deadline, context: context) }
         self.writer.flush(to: context)
+        self.resumeReading()
         self.closeIfDrained(context)
     }
 
@@ -218,6 +388,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     func drain(timeout: TimeAmount) {
         guard let context = self.context else { return }
         self.machine.drain()
+        let notice = Drain(
+            lastAcceptedStreamID: self.machine.lastStreamID,
+            remainingMilliseconds: UInt64(clamping: timeout.nanoseconds / 1_000_000)
+        )
+        self.connection?.drainNotice.post(notice)
         let channel = context.channel
         self.drainTimer?.cancel()
         self.drainTimer = context.eventLoop.scheduleTask(in: timeout) {
@@ -237,7 +412,12 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     }
 
     private func finish() {
-        self.machine.connectionClosed()
+        let lost = RPCError(code: .cancelled, message: "the client is gone")
+        for call in self.machine.connectionClosed() {
+            call.end(lost)
+        }
+        _ = self.held.take()
+        self.held.settled()
         self.timer?.cancel()
         self.drainTimer?.cancel()
         self.headerWatch.cancel()
@@ -245,5 +425,16 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         self.connection?.closed()
         self.connection = nil
         self.context = nil
+    }
+}
+
+extension ServerConnectionHandler: SessionPeer {
+    var isDraining: Bool { self.machine.isDraining }
+
+    func cancelStream(_ streamID: UInt32) -> Bool {
+        guard let context = self.context, let call = self.machine.answered(streamID: streamID) else { return false }
+        let error = RPCError(code: .cancelled, message: "the caller cancelled the call")
+        self.fail(streamID, error, cancelling: call, context: context)
+        return true
     }
 }

@@ -17,7 +17,8 @@ struct StreamIDWindow: Sendable {
     private static let words = Int(Self.reach / 2 / Self.wordBits)
 
     private let isStrict: Bool
-    private var highest: UInt32?
+    /// The highest id that was used; nil: none.
+    private(set) var highest: UInt32?
     /// Bit n, counted from the lowest, tells whether `highest - 2n` was used.
     private var used = [UInt64](repeating: 0, count: Self.words)
 
