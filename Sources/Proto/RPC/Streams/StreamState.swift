@@ -16,8 +16,8 @@ extension ClientStreamStateMachine: StreamStateMachine {}
 final class StreamState<Machine: StreamStateMachine>: Sendable {
     private struct State {
         var machine: Machine
-        var waiter: CheckedContinuation<Void, Never>?
-        var isConsumerCancelled = false
+        /// More than one only where several tasks consume, which is allowed and of little use.
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state: Mutex<State>
@@ -28,15 +28,14 @@ final class StreamState<Machine: StreamStateMachine>: Sendable {
 
     /// Changes or asks the machine, and wakes the consumer when there is something for it.
     func withMachine<Result: Sendable>(_ body: (inout Machine) -> Result) -> Result {
-        let (result, waiter) = self.state.withLock { state in
+        let (result, waiters) = self.state.withLock { state in
             let result = body(&state.machine)
-            guard state.waiter != nil, state.machine.hasNext else {
-                return (result, CheckedContinuation<Void, Never>?.none)
+            guard !state.waiters.isEmpty, state.machine.hasNext else {
+                return (result, [CheckedContinuation<Void, Never>]())
             }
-            defer { state.waiter = nil }
-            return (result, state.waiter)
+            return (result, Self.takeWaiters(&state))
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.resume() }
         return result
     }
 
@@ -62,23 +61,24 @@ final class StreamState<Machine: StreamStateMachine>: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { self.park($0) }
         } onCancel: {
-            let waiter = self.state.withLock { state in
-                state.isConsumerCancelled = true
-                defer { state.waiter = nil }
-                return state.waiter
-            }
-            waiter?.resume()
+            // Whoever was not cancelled looks, and waits, again.
+            for waiter in self.state.withLock({ Self.takeWaiters(&$0) }) { waiter.resume() }
         }
     }
 
     private func park(_ waiter: CheckedContinuation<Void, Never>) {
-        let surplus = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if state.machine.hasNext || state.isConsumerCancelled { return waiter }
-            // A second consumer takes the place of the first, which looks again: messages are for one task.
-            defer { state.waiter = waiter }
-            return state.waiter
+        let mustWait = self.state.withLock { state in
+            // A task is marked as cancelled before its handler runs, so one of the two sees the other.
+            if state.machine.hasNext || Task.isCancelled { return false }
+            state.waiters.append(waiter)
+            return true
         }
-        surplus?.resume()
+        if !mustWait { waiter.resume() }
+    }
+
+    private static func takeWaiters(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
+        defer { state.waiters.removeAll(keepingCapacity: true) }
+        return state.waiters
     }
 }
 
