@@ -6,11 +6,13 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ReconnectTests {
     @Test func aServerThatComesBackOnItsPortIsUsedAgain() async throws {
-        let port = try await withServer { $0.port }
-        let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
+        // An address of its own: while the server is away, another test's may be given the port on the usual one.
+        let host = "127.0.0.2"
+        let port = try await withServer(RPCServerConfiguration(host: host)) { $0.port }
+        let endpoint = RPCClient.Endpoint(host: host, port: port)
         try await withClient(patientClient(of: [endpoint])) { client in
             for _ in 0..<3 {
-                try await withServer(RPCServerConfiguration(port: port)) { _ in
+                try await withServer(RPCServerConfiguration(host: host, port: port)) { _ in
                     await client.until { $0 == [endpoint] }
                     _ = try await client.echo()
                 }
