@@ -55,7 +55,7 @@ func withServer<Result: Sendable>(
         sink.yield($0)
         sink.finish()
     }
-    return try await whileRunning(server) { lifecycle in
+    return try await whileRunning(server, onEnd: { sink.finish() }) { lifecycle in
         guard let port = await addresses.first(where: { _ in true })?.port else { throw ServerDidNotStart() }
         return try await body(TestServer(port: port, lifecycle: lifecycle))
     }
@@ -86,6 +86,7 @@ func withClient<Result: Sendable>(
 /// Runs a service and `body` beside it; the service ends with the body.
 private func whileRunning<Result: Sendable>(
     _ service: any Service,
+    onEnd: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (ServiceGroup) async throws -> Result
 ) async throws -> Result {
     let lifecycle = ServiceGroup(
@@ -95,7 +96,10 @@ private func whileRunning<Result: Sendable>(
         )
     )
     return try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await lifecycle.run() }
+        group.addTask {
+            defer { onEnd() }
+            try await lifecycle.run()
+        }
         let result: Result
         do {
             result = try await body(lifecycle)

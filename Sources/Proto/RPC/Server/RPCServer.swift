@@ -55,6 +55,8 @@ public struct RPCServer: Service {
             listener.close(promise: nil)
             registry.drain(timeout: TimeAmount(clamping: self.configuration.drainTimeout))
         }
+        // A cancelled task stops waiting at once; whoever called may want the address again.
+        try? await listener.closeFuture.get()
     }
 
     private func serve(_ connections: AsyncStream<ServerConnection>, registry: ConnectionRegistry) async {
