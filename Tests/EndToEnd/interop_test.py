@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,15 @@ class ByHand(unittest.TestCase):
     def get(self, stream, **options):
         request = self.message("backfill.v1.GetBatchRequest", batch_id=f"batch_{32 * '0'}")
         self.peer.request(stream, BATCHES, "GetBatch", request, **options)
+
+    def test_the_example_of_the_documentation(self):
+        page = (PROTOS.parent / "docs" / "protocol.md").read_text()
+        asked, answered = (
+            # Bytes are in the first column, 52 characters wide.
+            bytes.fromhex(" ".join(line[:52].strip() for line in block.splitlines()))
+            for block in re.findall(r"```hex\n(.*?)```", page, re.DOTALL))
+        self.peer.socket.sendall(asked)
+        self.assertEqual(self.peer.read(len(answered)), answered)
 
     def test_G2_01_a_call_byte_by_byte(self):
         self.check_health(1, bytes_at_once=1)
