@@ -202,7 +202,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             }
         }
         self.batch.removeAll(keepingCapacity: true)
-        self.flush(messageBytes: messageBytes, connection.outbound, context: context)
+        self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
         if self.machine.isWornOut { connection.end() }
         self.resumeReading()
         self.closeIfDone(context)
@@ -250,17 +250,6 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     ) {
         guard let flags, let streamID = stream.streamID else { return }
         self.writer.append(data, type: .data, flags: flags, streamID: streamID, to: context)
-    }
-
-    /// Messages count as on their way until the socket has taken them.
-    private func flush(messageBytes: Int, _ outbound: OutboundBudget, context: ChannelHandlerContext) {
-        guard messageBytes > 0 else {
-            self.writer.flush(to: context)
-            return
-        }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
-        self.writer.flush(to: context, promise: written)
     }
 
     /// Nobody waits for a stream any more. A server with the Session service is told; any other goes on until the

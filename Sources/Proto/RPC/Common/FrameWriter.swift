@@ -51,6 +51,15 @@ struct FrameWriter {
         self.gathered.clear()
     }
 
+    /// Sends what was added since the last flush, of which so many bytes are messages of streams: they count as on their
+    /// way until the socket has taken them.
+    mutating func flush(to context: ChannelHandlerContext, releasing messageBytes: Int, of outbound: OutboundBudget) {
+        guard messageBytes > 0 else { return self.flush(to: context) }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
+        self.flush(to: context, promise: written)
+    }
+
     private mutating func writeGathered(to context: ChannelHandlerContext) {
         context.write(NIOAny(self.gathered), promise: nil)
         self.gathered = ByteBuffer()

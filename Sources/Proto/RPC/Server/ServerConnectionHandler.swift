@@ -329,7 +329,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             }
         }
         self.answers.removeAll(keepingCapacity: true)
-        self.flush(messageBytes: messageBytes, connection.outbound, context: context)
+        self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
         FailPoint.reach("rpc.after_reply")
         self.closeIfDrained(context)
     }
@@ -351,17 +351,6 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         }
         // A frame that waits for room on this stream has nobody to wait for.
         if self.held.frame?.streamID == stream.streamID { self.resumeReading() }
-    }
-
-    /// Messages count as on their way until the socket has taken them.
-    private func flush(messageBytes: Int, _ outbound: OutboundBudget, context: ChannelHandlerContext) {
-        guard messageBytes > 0 else {
-            self.writer.flush(to: context)
-            return
-        }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
-        self.writer.flush(to: context, promise: written)
     }
 
     private func setTimer(_ deadline: NIODeadline, context: ChannelHandlerContext) {
