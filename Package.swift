@@ -61,7 +61,7 @@ let package = Package(
         .executable(name: "backfill-gateway", targets: ["backfill-gateway"]),
         .executable(name: "backfill-engine-simulator", targets: ["backfill-engine-simulator"]),
         // What an internal service needs to speak to a scheduler.
-        .library(name: "BackfillClient", targets: ["ProtoMessages", "ProtoRPC"]),
+        .library(name: "BackfillClient", targets: ["ProtoMessages", "ProtoRPC", "ProtoTLS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -93,6 +93,7 @@ let package = Package(
         .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
         .module("ProtoMessages", "Proto/Messages", ["ProtoGenerated", .nioCore]),
         .module("ProtoFraming", "Proto/Framing", [.nioCore]),
+        .module("ProtoTLS", "Proto/TLS", ["COpenSSL", .nioCore]),
         .module(
             "ProtoRPC",
             "Proto/RPC",
@@ -175,6 +176,7 @@ let package = Package(
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
+        .tests("ProtoTLSTests", ["TestSupport", "ProtoTLS", .nioCore, .nioPosix, .nioEmbedded]),
         .tests(
             "ProtoRPCTests",
             [

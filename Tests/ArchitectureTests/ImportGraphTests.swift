@@ -12,6 +12,7 @@ struct ImportGraphTests {
         "SchedulerStores": ["Foundation", "Glibc", "Synchronization"],
         "SchedulerService": ["Glibc", "Synchronization"],
         "ProtoRPC": ["Synchronization"],
+        "ProtoTLS": ["Glibc", "Synchronization"],
         "GatewayAPI": ["FoundationEssentials", "Glibc", "Musl", "Darwin"],
         "GatewayServer": ["Foundation", "FoundationEssentials", "Synchronization"],
         "EngineSimulator": ["Glibc", "Synchronization"],
@@ -56,7 +57,7 @@ struct ImportGraphTests {
 
     @Test func dependenciesPointInwards() {
         let layers = [
-            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming"],
+            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming", "ProtoTLS"],
             ["ProtoRPC"],
             ["SchedulerCore"], ["SchedulerStores", "SchedulerEngines"], ["SchedulerDrivers"], ["SchedulerService"],
         ]
