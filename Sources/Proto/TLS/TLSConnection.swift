@@ -64,7 +64,18 @@ final class TLSConnection {
 
     private func prepareClient() throws(TLSError) {
         SSL_set_connect_state(self.handle)
-        SSL_set_verify(self.handle, SSL_VERIFY_PEER, nil)
+        SSL_set_verify(self.handle, SSL_VERIFY_PEER) { isGood, store in
+            // libssl checks names and addresses, not URIs. Here a refusal is an alert of the handshake.
+            guard isGood == 1, X509_STORE_CTX_get_error_depth(store) == 0 else { return isGood }
+            let index = SSL_get_ex_data_X509_STORE_CTX_idx()
+            guard let certificate = X509_STORE_CTX_get_current_cert(store),
+                let ssl = X509_STORE_CTX_get_ex_data(store, index), let owner = copenssl_owner(OpaquePointer(ssl))
+            else { return 0 }
+            let expected = Unmanaged<TLSConnection>.fromOpaque(owner).takeUnretainedValue().expected
+            guard let uri = expected.uri, !TLSPeerCertificate(certificate).uris.contains(uri) else { return 1 }
+            X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH)
+            return 0
+        }
         if let name = self.expected.serverName {
             // A chain that is trusted says nothing about the name: this does. Never the subject's common name.
             SSL_set_hostflags(self.handle, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
@@ -99,18 +110,16 @@ final class TLSConnection {
         return reason == SSL_ERROR_WANT_READ ? .needsInput : .failed(self.error())
     }
 
-    /// What libssl does not check, and what it does check again: a resumed session has its verdict from the past.
+    /// Looks at libssl's verdict once more: a resumed session brings one from the past.
     private func checkPeer() -> HandshakeOutcome {
         let isVerified = SSL_get_verify_mode(self.handle) & SSL_VERIFY_PEER != 0
         guard isVerified else { return .complete }
         let verdict = SSL_get_verify_result(self.handle)
         guard verdict == Int(X509_V_OK) else { return .failed(CertificateProblem.error(verdict: verdict)) }
-        guard let certificate = self.peerCertificate() else {
+        guard self.peerCertificate() != nil else {
             return .failed(TLSError(code: .certificateMissing, message: "the peer has shown no certificate"))
         }
-        guard let uri = self.expected.uri, !certificate.uris.contains(uri) else { return .complete }
-        let message = "the peer's certificate names \(certificate.uris), not \(uri)"
-        return .failed(TLSError(code: .certificateNameMismatch, message: message))
+        return .complete
     }
 
     /// Whom the connection is with; of use after the handshake.
