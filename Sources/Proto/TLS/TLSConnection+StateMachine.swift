@@ -57,6 +57,8 @@ struct TLSConnectionStateMachine {
 
     enum CloseOutputAction: Equatable {
         case sendNotify
+        /// The peer's is here already: close the channel once this side's is out.
+        case sendNotifyAndClose
         /// Once the handshake is complete and what is held was sent.
         case later
         case refuse
@@ -143,7 +145,9 @@ struct TLSConnectionStateMachine {
             return .later
         case .open:
             self.outputIsOpen = false
-            return .sendNotify
+            guard !self.inputIsOpen else { return .sendNotify }
+            self.phase = .closed
+            return .sendNotifyAndClose
         case .closing, .closed:
             return .refuse
         }

@@ -120,6 +120,8 @@ public final class TLSHandler: ChannelDuplexHandler {
         self.setTimer(self.limits.handshake, context: context)
         self.advanceHandshake(context)
         self.sendRecords(context)
+        // Somebody behind who reads on demand asks for nothing yet.
+        context.read()
     }
 
     // MARK: - Input
@@ -268,7 +270,11 @@ public final class TLSHandler: ChannelDuplexHandler {
 
     private func closeOutput(context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
         switch self.machine.closeOutput() {
-        case .sendNotify: self.sendCloseNotify(context, promise: promise)
+        case .sendNotify:
+            self.sendCloseNotify(context, promise: promise)
+        case .sendNotifyAndClose:
+            self.writer.add(promise)
+            self.notifyAndClose(context, sendNotify: true)
         case .later: self.closeOutputPromise = promise
         case .refuse: promise?.fail(ChannelError.outputClosed)
         }
