@@ -57,6 +57,10 @@ bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
 	@scripts/deps.sh bench
 	@Benchmarks/bench_aibrix.sh
 
+.PHONY: bench-tls
+bench-tls: deps ## measure TLS by libssl against swift-nio-ssl and plaintext
+	@Benchmarks/bench_tls.sh
+
 .PHONY: bench-durability
 bench-durability: ## measure what syncing costs, and how fast a full store is up again after kill -9
 	@scripts/deps.sh bench

@@ -57,8 +57,8 @@ struct ImportGraphTests {
 
     @Test func dependenciesPointInwards() {
         let layers = [
-            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["ProtoMessages", "ProtoFraming", "ProtoTLS"],
-            ["ProtoRPC"],
+            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"],
+            ["ProtoMessages", "ProtoFraming", "ProtoTLS"], ["ProtoRPC"],
             ["SchedulerCore"], ["SchedulerStores", "SchedulerEngines"], ["SchedulerDrivers"], ["SchedulerService"],
         ]
         let rank = Dictionary(

@@ -16,7 +16,8 @@ struct BackPressureTests {
         var limits = TLSLimits()
         // All that was written has to go out within it.
         limits.close = .minutes(5)
-        let client = try await SocketClient(contexts.client(), port: server.port, serverName: "localhost", limits: limits)
+        let context = try contexts.client()
+        let client = try await SocketClient(context, port: server.port, serverName: "localhost", limits: limits)
         let reader = try await server.accepted.get()
         var written = 0
         while written < Self.maximumChunks, client.channel.isWritable {

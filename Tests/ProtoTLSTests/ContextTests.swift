@@ -92,7 +92,9 @@ struct ContextTests {
         long.applicationProtocols = [String(repeating: "x", count: 256)]
         var empty = long
         empty.applicationProtocols = [""]
-        let cases = [TLSConfiguration(roles: []), .init(roles: [.server]), .init(roles: [.client]), mutual, long, empty]
+        let cases = [
+            TLSConfiguration(roles: []), .init(roles: [.server]), .init(roles: [.client]), mutual, long, empty,
+        ]
         for configuration in cases {
             #expect(self.error(configuration)?.code == .configuration)
         }

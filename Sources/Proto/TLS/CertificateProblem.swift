@@ -5,7 +5,8 @@ enum CertificateProblem {
     /// The error of a verdict (`X509_V_ERR_...`).
     static func error(verdict: Int) -> TLSError {
         let words = X509_verify_cert_error_string(verdict).map { String(cString: $0) } ?? "verdict \(verdict)"
-        return TLSError(code: self.code(Int32(truncatingIfNeeded: verdict)), message: "the peer's certificate: \(words)")
+        let code = self.code(Int32(truncatingIfNeeded: verdict))
+        return TLSError(code: code, message: "the peer's certificate: \(words)")
     }
 
     /// The error of an alert about this side's certificate that the peer has sent; numbers are of RFC 8446, section 6.
