@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 certificates=$(mktemp -d)
 trap 'rm -rf "$certificates"' EXIT
 deploy/certificates.sh "$certificates"
-swift build --package-path Benchmarks/TLS --scratch-path .build/tls-benchmark -c release >&2
+swift build --package-path Benchmarks/TLSComparison --scratch-path .build/tls-benchmark -c release >&2
 .build/tls-benchmark/release/TLSBenchmark "$certificates" "${ROUNDS:-5}"

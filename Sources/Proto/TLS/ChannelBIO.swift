@@ -78,7 +78,7 @@ final class ChannelBIO {
 extension ChannelBIO {
     /// The table of functions, made once and never freed.
     ///
-    /// `@unchecked Sendable`: the guard is that nobody changes the table after `init`.
+    /// Shared unchecked; the guard is that nobody changes the table after `init`.
     private struct Method: @unchecked Sendable {
         let pointer: OpaquePointer?
 

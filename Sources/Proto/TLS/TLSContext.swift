@@ -3,8 +3,8 @@ import COpenSSL
 /// Certificates, keys and rules as libssl holds them: the owner of an `SSL_CTX`. One serves any number of connections on
 /// any number of event loops.
 ///
-/// `@unchecked Sendable`: nothing is set after `init`, and libssl guards what connections share through an `SSL_CTX` with
-/// locks of its own.
+/// Shared unchecked, with this guard: nothing is set after `init`, and what connections share through an `SSL_CTX` is
+/// under locks of libssl's own.
 public final class TLSContext: @unchecked Sendable {
     /// What it was made of.
     public let configuration: TLSConfiguration

@@ -86,6 +86,8 @@ public final class TLSHandler: ChannelDuplexHandler {
     /// Lets go of what was held.
     public func handlerRemoved(context: ChannelHandlerContext) {
         self.release(ChannelError.ioOnClosedChannel)
+        self.closePromise?.fail(ChannelError.ioOnClosedChannel)
+        self.closePromise = nil
     }
 
     /// Begins the handshake.

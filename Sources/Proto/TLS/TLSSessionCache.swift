@@ -3,7 +3,7 @@ import Synchronization
 
 /// A session that a client may resume: the owner of one reference to an `SSL_SESSION`.
 ///
-/// `@unchecked Sendable`: a session is not changed once libssl has handed it over, and its reference count is guarded by
+/// Shared unchecked, with this guard: a session is not changed once handed over, and its reference count is atomic in
 /// libssl.
 final class TLSSession: @unchecked Sendable {
     let handle: OpaquePointer
