@@ -3,7 +3,9 @@ import NIOPosix
 import ProtoTLS
 import Testing
 
-/// That a peer which does not read makes the writer's channel unwritable, and that reads are the reader's to ask for.
+/// That a peer which does not read makes the writer's channel unwritable, and that reads are the reader's to ask for. The
+/// limit is only against a peer that waits for ever.
+@Suite(.timeLimit(.minutes(5)))
 struct BackPressureTests {
     /// Far more than the buffers of two sockets hold.
     private static let maximumChunks = 4_096

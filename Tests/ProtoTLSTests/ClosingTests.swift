@@ -50,7 +50,7 @@ struct ClosingTests {
         let held = side.send([1])
         side.receiveEnd()
         #expect(side.recorder.codes == [.closed])
-        #expect(throws: TLSError.self) { try held.wait() }
+        #expect(throws: TLSError.self) { try held.now() }
     }
 
     @Test("G6-10 a close sends what was written, then close_notify, and waits for the peer's")
@@ -60,8 +60,8 @@ struct ClosingTests {
         let closed = self.pair.client.channel.close()
         #expect(self.pair.client.channel.isActive)
         try self.pair.carry()
-        try written.wait()
-        try closed.wait()
+        try written.now()
+        try closed.now()
         #expect(self.pair.server.recorder.received == [1, 2])
         #expect(self.pair.client.recorder.codes == [] && self.pair.server.recorder.codes == [])
         #expect(!self.pair.client.channel.isActive && !self.pair.server.channel.isActive)
@@ -75,7 +75,7 @@ struct ClosingTests {
         #expect(self.pair.client.channel.isActive)
         self.pair.client.channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
         #expect(!self.pair.client.channel.isActive)
-        try closed.wait()
+        try closed.now()
     }
 
     @Test("G6-10 the end of the bytes is answer enough to a close_notify")
@@ -85,7 +85,7 @@ struct ClosingTests {
         self.pair.client.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         #expect(!self.pair.client.channel.isActive)
         #expect(self.pair.client.recorder.codes == [])
-        try closed.wait()
+        try closed.now()
     }
 
     @Test("G6-10 content that comes after a close is dropped, and nothing can be written")
@@ -95,8 +95,8 @@ struct ClosingTests {
         let closed = self.pair.client.channel.close()
         let late = self.pair.client.send([8])
         try self.pair.carry()
-        try closed.wait()
-        #expect(throws: ChannelError.outputClosed) { try late.wait() }
+        try closed.now()
+        #expect(throws: ChannelError.outputClosed) { try late.now() }
         #expect(self.pair.client.recorder.received == [])
         #expect(self.pair.server.recorder.received == [])
     }
@@ -107,17 +107,17 @@ struct ClosingTests {
         let first = self.pair.client.channel.close()
         let second = self.pair.client.channel.close()
         try self.pair.carry()
-        try first.wait()
-        try second.wait()
+        try first.now()
+        try second.now()
     }
 
     @Test("G6-10 a close in the handshake is at once")
     func closeInHandshake() throws {
         try self.pair.client.activate()
         let held = self.pair.client.send([1])
-        try self.pair.client.channel.close().wait()
+        try self.pair.client.channel.close().now()
         #expect(!self.pair.client.channel.isActive)
-        #expect(throws: TLSError.self) { try held.wait() }
+        #expect(throws: TLSError.self) { try held.now() }
     }
 
     @Test("G6-10 each side ends its own direction where half-closure is allowed")
@@ -127,7 +127,7 @@ struct ClosingTests {
         self.pair.client.send([1])
         try self.closeOutput(self.pair.client)
         #expect(self.pair.server.recorder.inputClosures == 1)
-        #expect(throws: ChannelError.outputClosed) { try self.pair.client.send([9]).wait() }
+        #expect(throws: ChannelError.outputClosed) { try self.pair.client.send([9]).now() }
         self.pair.server.send([2])
         try self.pair.carry()
         #expect(self.pair.server.recorder.received == [1])
@@ -153,7 +153,7 @@ struct ClosingTests {
         self.pair.client.send([1, 2])
         let closed = self.pair.client.channel.close(mode: .output)
         try self.pair.connect()
-        try closed.wait()
+        try closed.now()
         #expect(self.pair.server.recorder.received == [1, 2])
         #expect(self.pair.server.recorder.inputClosures == 1)
     }
@@ -162,13 +162,13 @@ struct ClosingTests {
     func closeInput() throws {
         try self.pair.connect()
         #expect(throws: ChannelError.operationUnsupported) {
-            try self.pair.client.channel.close(mode: .input).wait()
+            try self.pair.client.channel.close(mode: .input).now()
         }
     }
 
     private func closeOutput(_ side: Side) throws {
         let closed = side.channel.close(mode: .output)
         try self.pair.carry()
-        try closed.wait()
+        try closed.now()
     }
 }

@@ -28,7 +28,7 @@ struct ContentTests {
         #expect(pair.client.recorder.received == message.reversed())
         let closed = pair.client.channel.close()
         try pair.carry(step: 1)
-        try closed.wait()
+        try closed.now()
         #expect(pair.client.recorder.errors.isEmpty && pair.server.recorder.errors.isEmpty)
     }
 
@@ -76,10 +76,12 @@ struct ContentTests {
         for index in [0, 1].shuffled(using: &generator) { try directions[index].end(&generator) }
         while try directions[0].carryAll(&generator) || directions[1].carryAll(&generator) {}
         for direction in directions {
-            #expect(direction.to.recorder.received == direction.written, "seed \(seed)")
+            // Compared first: a report of both would be megabytes.
+            let isSame = direction.to.recorder.received == direction.written
+            #expect(isSame, "seed \(seed)")
             #expect(direction.to.recorder.errors.isEmpty, "seed \(seed)")
             #expect(!direction.to.channel.isActive, "seed \(seed)")
-            for promise in direction.promises { try promise.wait() }
+            for promise in direction.promises { try promise.now() }
         }
     }
 
@@ -142,14 +144,14 @@ struct ContentTests {
         #expect(records.count < 10_000 + 64)
         try pair.server.receive(records)
         #expect(pair.server.recorder.received.count == 10_000)
-        for promise in promises { try promise.wait() }
+        for promise in promises { try promise.now() }
     }
 
     @Test("H1 an empty write ends with its flush")
     func emptyWrite() throws {
         let pair = try self.makePair()
         try pair.connect()
-        try pair.client.send([]).wait()
+        try pair.client.send([]).now()
         #expect(try pair.client.takeRecords().isEmpty)
     }
 }

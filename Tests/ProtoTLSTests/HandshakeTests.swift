@@ -122,8 +122,8 @@ struct HandshakeTests {
         let late = pair.client.send([3])
         try pair.connect()
         #expect(pair.server.recorder.received == [1, 2, 3])
-        try early.wait()
-        try late.wait()
+        try early.now()
+        try late.now()
     }
 
     @Test("G6-11 no more than the limit is held before the end of the handshake")
@@ -137,8 +137,8 @@ struct HandshakeTests {
         let second = pair.client.send([2])
         #expect(pair.client.recorder.codes == [.tooMuchHeld])
         #expect(!pair.client.channel.isActive)
-        #expect(throws: TLSError.self) { try first.wait() }
-        #expect(throws: TLSError.self) { try second.wait() }
+        #expect(throws: TLSError.self) { try first.now() }
+        #expect(throws: TLSError.self) { try second.now() }
     }
 
     @Test("G6-10 a handler is refused a role that its context has no rules for")

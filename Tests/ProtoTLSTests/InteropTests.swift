@@ -5,7 +5,8 @@ import ProtoTLS
 import Testing
 
 /// Against the `openssl` program, over sockets. One at a time: each waits for a program on a thread of the pool.
-@Suite(.serialized)
+/// The limit is only against a peer that waits for ever.
+@Suite(.serialized, .timeLimit(.minutes(5)))
 struct InteropTests {
     let contexts: TestContexts
 

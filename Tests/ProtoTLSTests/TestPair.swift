@@ -34,6 +34,16 @@ final class Recorder: ChannelInboundHandler {
     }
 }
 
+extension EventLoopFuture<Void> {
+    /// The result, which must be there: to wait on an embedded loop for one that never comes would hang the test.
+    func now() throws {
+        struct NotYet: Error {}
+        var result: Result<Void, any Error> = .failure(NotYet())
+        self.assumeIsolated().whenComplete { result = $0 }
+        try result.get()
+    }
+}
+
 /// One end of a connection without a socket.
 final class Side {
     let channel = EmbeddedChannel()
