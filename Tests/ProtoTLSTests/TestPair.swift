@@ -34,10 +34,11 @@ final class Recorder: ChannelInboundHandler {
     }
 }
 
+private struct NotYet: Error {}
+
 extension EventLoopFuture<Void> {
     /// The result, which must be there: to wait on an embedded loop for one that never comes would hang the test.
     func now() throws {
-        struct NotYet: Error {}
         var result: Result<Void, any Error> = .failure(NotYet())
         self.assumeIsolated().whenComplete { result = $0 }
         try result.get()
