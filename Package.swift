@@ -93,11 +93,11 @@ let package = Package(
         .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
         .module("ProtoMessages", "Proto/Messages", ["ProtoGenerated", .nioCore]),
         .module("ProtoFraming", "Proto/Framing", [.nioCore]),
-        .module("ProtoTLS", "Proto/TLS", ["COpenSSL", .nioCore]),
+        .module("ProtoTLS", "Proto/TLS", ["COpenSSL", .nioCore, .nioPosix, .logging, .lifecycle]),
         .module(
             "ProtoRPC",
             "Proto/RPC",
-            ["FailPoints", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .logging, .lifecycle]
+            ["FailPoints", "ProtoMessages", "ProtoFraming", "ProtoTLS", .nioCore, .nioPosix, .logging, .lifecycle]
         ),
 
         // The scheduler, from its pure core outwards.
@@ -110,7 +110,8 @@ let package = Package(
             "Scheduler/Service",
             [
                 "SchedulerCore", "SchedulerStores", "SchedulerEngines", "SchedulerDrivers", "ProtoRPC", "ProtoMessages",
-                "Checksum", "CurlHTTP", "COpenSSL", "FailPoints", "Settings", .nioCore, .nioPosix, .logging, .lifecycle,
+                "ProtoTLS", "Checksum", "CurlHTTP", "COpenSSL", "FailPoints", "Settings", .nioCore, .nioPosix, .logging,
+                .lifecycle,
             ]
         ),
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
@@ -121,9 +122,8 @@ let package = Package(
             "GatewayServer",
             "Gateway/Server",
             [
-                "GatewayAPI", "ProtoMessages", "ProtoRPC", "Checksum", "Settings", .nioCore, .nioHTTP1, .hummingbird,
-                .hummingbirdCore,
-                .httpTypes, .logging, .lifecycle,
+                "GatewayAPI", "ProtoMessages", "ProtoRPC", "ProtoTLS", "Checksum", "Settings", .nioCore, .nioHTTP1,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .lifecycle,
             ]
         ),
         .program("backfill-gateway", "Gateway/Main", ["GatewayServer", "Settings", .lifecycle, .signals]),
@@ -153,6 +153,12 @@ let package = Package(
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: commonSettings),
         .target(
+            name: "TLSTestSupport",
+            dependencies: ["TestSupport", "ProtoTLS"],
+            path: "Tests/TLSTestSupport",
+            swiftSettings: commonSettings
+        ),
+        .target(
             name: "StoresTestSupport",
             dependencies: ["SchedulerStores"],
             path: "Tests/StoresTestSupport",
@@ -176,11 +182,15 @@ let package = Package(
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
-        .tests("ProtoTLSTests", ["TestSupport", "ProtoTLS", .nioCore, .nioPosix, .nioEmbedded]),
+        .tests(
+            "ProtoTLSTests",
+            ["TestSupport", "TLSTestSupport", "ProtoTLS", .nioCore, .nioPosix, .nioEmbedded, .logging, .lifecycle]
+        ),
         .tests(
             "ProtoRPCTests",
             [
-                "TestSupport", "ProtoRPC", "ProtoMessages", "ProtoFraming", .nioCore, .nioPosix, .nioEmbedded, .logging,
+                "TestSupport", "TLSTestSupport", "ProtoRPC", "ProtoTLS", "ProtoMessages", "ProtoFraming", .nioCore,
+                .nioPosix, .nioEmbedded, .logging,
                 .lifecycle,
             ]
         ),
@@ -197,7 +207,7 @@ let package = Package(
             [
                 "TestSupport", "StoresTestSupport", "SchedulerService", "SchedulerCore", "SchedulerStores",
                 "SchedulerEngines", "CurlHTTP", "GatewayServer", "EngineSimulator", "Settings", "Checksum",
-                "ProtoMessages", "ProtoRPC", .nioCore, .nioPosix, .logging,
+                "ProtoMessages", "ProtoRPC", "ProtoTLS", .nioCore, .nioPosix, .logging,
             ]
         ),
     ]

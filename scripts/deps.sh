@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
     make gcc g++ git curl pkg-config python3 python3-venv python3-protobuf
-    protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
+    protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev
     libcurl4-openssl-dev libssl-dev libsqlite3-dev
     # The Go peer of the interoperability tests.
     golang-go golang-github-containerd-ttrpc-dev golang-google-protobuf-dev protoc-gen-go-1-5

@@ -27,7 +27,8 @@ def build_go_peer(directory):
     (source / "backfillpb").mkdir()
     packages = {}
     for path in sorted((PROTOS / "backfill").rglob("*.proto")):
-        packages[str(path.relative_to(PROTOS))] = "backfillpb/session" if "session" in path.parts else "backfillpb/v1"
+        folder = path.relative_to(PROTOS / "backfill").parts[0]
+        packages[str(path.relative_to(PROTOS))] = f"backfillpb/{folder}"
     mapping = ",".join(f"M{file}={package}" for file, package in packages.items())
     subprocess.run(
         ["protoc", f"--go_out={source}", f"--go_opt=paths=import,{mapping}", *packages], cwd=PROTOS, check=True)

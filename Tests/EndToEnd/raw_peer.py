@@ -21,7 +21,8 @@ def messages():
     """The message classes of all .proto files, by full name."""
     files = [str(path.relative_to(PROTOS)) for path in sorted(PROTOS.rglob("*.proto"))]
     with tempfile.NamedTemporaryFile() as output:
-        subprocess.run(["protoc", f"--descriptor_set_out={output.name}", *files], cwd=PROTOS, check=True)
+        command = ["protoc", "--include_imports", f"--descriptor_set_out={output.name}", *files]
+        subprocess.run(command, cwd=PROTOS, check=True)
         described = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(output.name).read_bytes())
     pool = descriptor_pool.DescriptorPool()
     for file in described.file:

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOEmbedded
 import ProtoTLS
+import TLSTestSupport
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import ProtoTLS
+import TLSTestSupport
 import Testing
 
 /// Against the `openssl` program, over sockets. One at a time: each waits for a program on a thread of the pool.

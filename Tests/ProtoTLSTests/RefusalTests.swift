@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import ProtoTLS
+import TLSTestSupport
 import Testing
 
 /// Certificates that must not be taken (T-26), and peers that do not speak TLS.

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import ProtoTLS
+import TLSTestSupport
 
 /// Keeps what comes out of the TLS handler.
 final class Recorder: ChannelInboundHandler {

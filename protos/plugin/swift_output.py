@@ -88,8 +88,9 @@ class Writer:
 
 
 class FileOutput:
-    def __init__(self, file, messages):
+    def __init__(self, file, messages, roles):
         self.file = file
+        self.roles = roles
         self.messages = messages
         self.out = Writer()
         self.comments = {tuple(loc.path): loc.leading_comments for loc in file.source_code_info.location}
@@ -226,7 +227,9 @@ class FileOutput:
             name = method.name[:1].lower() + method.name[1:]
             kind = METHOD_TYPES[method.client_streaming, method.server_streaming]
             types = f"{self.swift_type(method.input_type)}, {self.swift_type(method.output_type)}"
-            out.line(f'public static let {name} = {kind}<{types}>(service: name, name: "{method.name}")')
+            roles = self.roles.roles(f"{full}/{method.name}", method)
+            arguments = f'service: name, name: "{method.name}"' + (f", roles: [{', '.join(roles)}]" if roles else "")
+            out.line(f"public static let {name} = {kind}<{types}>({arguments})")
         out.close()
         out.line()
 
@@ -427,11 +430,11 @@ class OneofMember:
         out.line("}")
 
 
-def generate(request):
+def generate(request, roles):
     response = plugin_pb2.CodeGeneratorResponse()
     messages = checks.messages_by_name(request.proto_file)
     for file in request.proto_file:
         if file.name in request.file_to_generate:
             name = file.name.replace("/", "_").replace(".proto", ".pb.swift")
-            response.file.add(name=name, content=FileOutput(file, messages).generate())
+            response.file.add(name=name, content=FileOutput(file, messages, roles).generate())
     return response

@@ -15,7 +15,7 @@ def generate(kind, text):
         (path / "t.proto").write_text(text)
         (path / "out").mkdir()
         run = subprocess.run(
-            ["protoc", f"--plugin=protoc-gen-backfill={PLUGIN}", f"--backfill_out={kind}:out", "t.proto"],
+            ["protoc", "-I.", f"-I{PLUGIN.parents[1]}", f"--plugin=protoc-gen-backfill={PLUGIN}", f"--backfill_out={kind}:out", "t.proto"],
             cwd=path, capture_output=True, text=True,
         )
         files = {str(f.relative_to(path / "out")): f.read_text() for f in (path / "out").rglob("*") if f.is_file()}
@@ -52,6 +52,22 @@ class PluginTests(unittest.TestCase):
         swift = generate("swift", self.HEAD + "message A { oneof part { string s = 1; int32 n = 2; } }")[0]["t.pb.swift"]
         self.assertIn("case s(String)", swift)
         self.assertIn("case n(Int32)", swift)
+
+    ACCESS = HEAD + 'import "backfill/access/v1/access.proto"; message A {} service S { rpc M(A) returns (A) { %s } }'
+
+    def test_a_method_has_the_roles_of_its_option_in_swift_and_none_in_c(self):
+        text = self.ACCESS % "option (backfill.access.v1.allow) = {roles: [ROLE_GATEWAY, ROLE_OPERATOR]};"
+        swift, complaint = generate("swift", text)
+        self.assertEqual((complaint, list(swift)), ("", ["t.pb.swift"]))
+        self.assertIn('name: "M", roles: [.gateway, .operator])', swift["t.pb.swift"])
+        c, complaint = generate("c", text)
+        self.assertEqual((complaint, sorted(c)), ("", ["include/t.pb-c.h", "t.pb-c.c"]))
+        self.assertNotIn("access", "".join(c.values()))
+
+    def test_a_method_that_does_not_say_who_may_call_it_is_refused(self):
+        self.assertIn("t.v1.S/M: say who may call it", generate("swift", self.ACCESS % "")[1])
+        nobody = "option (backfill.access.v1.allow) = {roles: [ROLE_UNSPECIFIED]};"
+        self.assertIn("t.v1.S/M: role 0 means nobody", generate("swift", self.ACCESS % nobody)[1])
 
     def test_an_unknown_output_is_refused(self):
         self.assertIn("'c' or 'swift'", generate("java", self.HEAD + "message A {}")[1])

@@ -113,6 +113,14 @@ extension SettingKey {
 }
 
 extension SettingKey<String> {
+    /// The name of a file; none by default.
+    public static func file(_ name: String, _ help: String) -> Self {
+        .one(name, "FILE", help, default: "") { (text) throws(SettingProblem) in
+            guard !text.isEmpty else { throw SettingProblem("give the name of a file") }
+            return text
+        }
+    }
+
     /// Text.
     public static func text(_ name: String, _ placeholder: String, _ help: String, default text: String?) -> Self {
         .one(name, placeholder, help, default: text) { $0 }

@@ -3,8 +3,8 @@ import HummingbirdCore
 public import Logging
 import NIOCore
 import ProtoRPC
+import ProtoTLS
 public import ServiceLifecycle
-import Settings
 import Settings
 
 /// The gateway as one service: serves the REST API and passes requests to schedulers until shutdown.
@@ -36,29 +36,36 @@ public struct GatewayApplication: Service {
     ///
     /// On graceful shutdown it accepts no more connections and lets requests under way end within the drain timeout.
     ///
-    /// - Throws: what binding the address throws.
+    /// - Throws: `TLSError` when the certificates cannot be used; what binding the address throws.
     public func run() async throws {
         var clientConfiguration = RPCClientConfiguration(endpoints: self.configuration.schedulers)
         clientConfiguration.drainTimeout = self.configuration.drainTimeout
+        let https = try self.configuration.tls.map { try TLSContextSource($0) }
+        let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }
+        clientConfiguration.tls = toSchedulers.map {
+            RPCClientTLS(source: $0, serverIdentity: self.configuration.schedulerIdentity)
+        }
         let client = RPCClient(configuration: clientConfiguration, logger: self.logger)
         let janitor = UploadJanitor(logger: self.logger)
         // Stopped in reverse: each goes on until those that need it have ended.
-        let services: [any Service] = [client, janitor, self.server(client: client, janitor: janitor)]
+        let reloader = TLSReloader(sources: [https, toSchedulers].compactMap(\.self), logger: self.logger)
+        let server = self.server(client: client, janitor: janitor, tls: https)
+        let services: [any Service] = [reloader, client, janitor, server]
         var configuration = ServiceGroupConfiguration(services: services, logger: self.logger)
         configuration.maximumGracefulShutdownDuration = self.configuration.drainTimeout
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    private func server(client: RPCClient, janitor: UploadJanitor) -> any Service {
+    private func server(client: RPCClient, janitor: UploadJanitor, tls: TLSContextSource?) -> any Service {
         let accessLog = AccessLog(logger: self.logger)
         let limits = self.configuration.http
         let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
         let onListening = self.onListening
-        let handlers = GatewayHandlers(client: client, budget: TransferBudget(), janitor: janitor)
+        let handlers = GatewayHandlers(client: client, budget: TransferBudget(), janitor: janitor, logger: self.logger)
         return Application(
             responder: GatewayResponder(handlers: handlers, accessLog: accessLog),
             server: HTTPServerBuilder { responder in
-                GatewayHTTPChannel(responder: responder, limits: limits, accessLog: accessLog)
+                GatewayHTTPChannel(responder: responder, limits: limits, accessLog: accessLog, tls: tls)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port),

@@ -1,4 +1,5 @@
 public import ProtoRPC
+public import ProtoTLS
 public import Settings
 
 /// Everything a gateway is told.
@@ -7,6 +8,12 @@ public struct GatewayConfiguration: Sendable {
     public var listen: ListenAddress
     /// The schedulers, any of which can take a request.
     public var schedulers: [RPCClient.Endpoint]
+    /// The certificate for HTTPS; nil: HTTP.
+    public var tls: TLSConfiguration?
+    /// The certificates for the connections to schedulers; nil: without TLS.
+    public var schedulerTLS: TLSConfiguration?
+    /// Whom a scheduler's certificate must name.
+    public var schedulerIdentity = RPCClientTLS.ServerIdentity.endpointHost
     /// Bounds on what clients may do with their connections.
     public var http = HTTPLimits()
     /// How long requests under way may still take once the gateway is told to stop. Default 30 s.

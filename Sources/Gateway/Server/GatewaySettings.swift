@@ -31,7 +31,7 @@ public enum GatewaySettings {
     }
     static let allowNonLoopback = SettingKey<Bool>.flag(
         "allow-non-loopback",
-        "serve addresses that other machines reach, without keys and without TLS"
+        "serve addresses that other machines reach, without keys"
     )
 
     /// All of them.
@@ -41,8 +41,7 @@ public enum GatewaySettings {
         version: GatewayApplication.version,
         settings: [
             GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.allowNonLoopback.erased,
-            ProgramStart.logLevel.erased,
-        ]
+        ] + GatewaySettings.tls + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -55,6 +54,8 @@ extension GatewayConfiguration {
             listen: try values.required(GatewaySettings.listen),
             schedulers: try values.required(GatewaySettings.scheduler)
         )
+        try self.takeTLS(values)
+        try self.takeSchedulerTLS(values)
         guard self.listen.isLoopback || values[GatewaySettings.allowNonLoopback] == true else {
             throw .refused(
                 "--listen \(self.listen): without keys only loopback addresses are served; "

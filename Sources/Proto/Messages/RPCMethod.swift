@@ -4,11 +4,15 @@ public struct RPCMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable
     public let service: String
     /// Bare name of the method, such as `GetFile`.
     public let name: String
+    /// Who may call it.
+    public let roles: RPCRoles
 
-    /// Names a method; the generated `...Service` enums hold those of the project's .proto files.
-    public init(service: String, name: String) {
+    /// Names a method; the generated `...Service` enums hold those of the project's .proto files. Without roles it cannot
+    /// be called with a certificate.
+    public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
+        self.roles = roles
     }
 }
 
@@ -18,11 +22,14 @@ public struct RPCServerStreamMethod<Request: ProtoMessage, Response: ProtoMessag
     public let service: String
     /// Bare name of the method.
     public let name: String
+    /// Who may call it.
+    public let roles: RPCRoles
 
     /// Names a method.
-    public init(service: String, name: String) {
+    public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
+        self.roles = roles
     }
 }
 
@@ -32,11 +39,14 @@ public struct RPCClientStreamMethod<Request: ProtoMessage, Response: ProtoMessag
     public let service: String
     /// Bare name of the method.
     public let name: String
+    /// Who may call it.
+    public let roles: RPCRoles
 
     /// Names a method.
-    public init(service: String, name: String) {
+    public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
+        self.roles = roles
     }
 }
 
@@ -46,10 +56,13 @@ public struct RPCBidirectionalMethod<Request: ProtoMessage, Response: ProtoMessa
     public let service: String
     /// Bare name of the method.
     public let name: String
+    /// Who may call it.
+    public let roles: RPCRoles
 
     /// Names a method.
-    public init(service: String, name: String) {
+    public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
+        self.roles = roles
     }
 }

@@ -55,18 +55,6 @@ public final class TLSContextSource: Sendable {
             return .kept(error)
         }
     }
-
-    /// Looks at the files again and again until the task is cancelled, and reports what has changed.
-    public func watch(
-        every interval: Duration,
-        clock: some Clock<Duration> = ContinuousClock(),
-        report: @Sendable (Outcome) -> Void
-    ) async {
-        while (try? await clock.sleep(for: interval)) != nil {
-            let outcome = self.reloadIfChanged()
-            if outcome != .unchanged { report(outcome) }
-        }
-    }
 }
 
 /// What changes when a file does.

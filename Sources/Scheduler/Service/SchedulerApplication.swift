@@ -3,6 +3,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 import ProtoRPC
+import ProtoTLS
 import SchedulerDrivers
 import SchedulerEngines
 import SchedulerStores
@@ -35,11 +36,12 @@ public struct SchedulerApplication: Service {
     /// Serves until graceful shutdown or cancellation.
     /// - Throws: `StoreError` or `FileError` when the data directory cannot be used; what binding throws.
     public func run() async throws {
+        let tls = try self.configuration.tls.map { try TLSContextSource($0) }
         let driver = ExternalDriver(engines: self.configuration.engines)
-        try await driver.withEngines { engines in try await self.serve(engines) }
+        try await driver.withEngines { engines in try await self.serve(engines, tls) }
     }
 
-    private func serve(_ addresses: [EngineAddress]) async throws {
+    private func serve(_ addresses: [EngineAddress], _ tls: TLSContextSource?) async throws {
         let threads = NIOThreadPool(numberOfThreads: Self.fileThreads)
         let commitThreads = NIOThreadPool(numberOfThreads: Self.commitThreads)
         threads.start()
@@ -47,7 +49,7 @@ public struct SchedulerApplication: Service {
         let http = CurlClient(CurlClient.Configuration())
         let result: Result<Void, any Error>
         do {
-            result = .success(try await self.serve(addresses, http, threads, commitThreads))
+            result = .success(try await self.serve(addresses, tls, http, threads, commitThreads))
         } catch {
             result = .failure(error)
         }
@@ -59,6 +61,7 @@ public struct SchedulerApplication: Service {
 
     private func serve(
         _ addresses: [EngineAddress],
+        _ tls: TLSContextSource?,
         _ http: CurlClient,
         _ threads: NIOThreadPool,
         _ commitThreads: NIOThreadPool
@@ -94,14 +97,19 @@ public struct SchedulerApplication: Service {
             configuration: self.configuration,
             logger: self.logger
         )
-        try await SchedulerNode.runTogether(node.services + [self.server(node.router)])
+        let reloader = TLSReloader(sources: tls.map { [$0] } ?? [], logger: self.logger)
+        try await SchedulerNode.runTogether(node.services + [reloader, self.server(node.router, tls)])
     }
 
-    private func server(_ router: RPCRouter) -> RPCServer {
+    private func server(_ router: RPCRouter, _ tls: TLSContextSource?) -> RPCServer {
         let onListening = self.onListening
         let host = self.configuration.listen.host
         return RPCServer(
-            configuration: RPCServerConfiguration(host: host, port: self.configuration.listen.port),
+            configuration: RPCServerConfiguration(
+                host: host,
+                port: self.configuration.listen.port,
+                tls: tls.map { RPCServerTLS(source: $0, access: self.configuration.access) }
+            ),
             router: router,
             logger: self.logger
         ) { address in

@@ -1,3 +1,5 @@
+public import ProtoRPC
+public import ProtoTLS
 public import SchedulerCore
 public import SchedulerEngines
 public import Settings
@@ -6,6 +8,10 @@ public import Settings
 public struct SchedulerConfiguration: Sendable {
     /// Where to listen for RPC; port 0 picks a free one.
     public var listen = ListenAddress(host: "127.0.0.1", port: 0)
+    /// Certificates of the RPC server; nil: without TLS, and every client may do everything.
+    public var tls: TLSConfiguration?
+    /// What client certificates may do.
+    public var access = RPCAccessPolicy.standard
     /// Where records, files and result logs live.
     public var dataDirectory: String
     /// Engines that exist.

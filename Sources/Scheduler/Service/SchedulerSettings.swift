@@ -67,8 +67,8 @@ public enum SchedulerSettings {
             SchedulerSettings.engineConcurrency.erased, SchedulerSettings.engineConnectTimeout.erased,
             SchedulerSettings.engineFirstByteTimeout.erased, SchedulerSettings.engineIdleTimeout.erased,
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
-            SchedulerSettings.sweepInterval.erased, ProgramStart.logLevel.erased,
-        ]
+            SchedulerSettings.sweepInterval.erased,
+        ] + SchedulerSettings.tls + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -87,8 +87,6 @@ extension SchedulerConfiguration {
         )
         self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
         self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
-        guard self.listen.isLoopback else {
-            throw .refused("--listen \(self.listen): without TLS only loopback addresses are served")
-        }
+        try self.takeTLS(values)
     }
 }

@@ -2,16 +2,24 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
+import ProtoTLS
 
-/// Hummingbird's HTTP/1 channel with this gateway's own handling of refusals, 100 Continue and time limits.
+/// Hummingbird's HTTP/1 channel with TLS before it if there is a certificate, and with this gateway's own handling of
+/// refusals, 100 Continue and time limits.
 struct GatewayHTTPChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
     private let http1: HTTP1Channel
     private let limits: HTTPLimits
     private let accessLog: AccessLog
+    private let tls: TLSContextSource?
 
-    init(responder: @escaping HTTPChannelHandler.Responder, limits: HTTPLimits, accessLog: AccessLog) {
+    init(
+        responder: @escaping HTTPChannelHandler.Responder,
+        limits: HTTPLimits,
+        accessLog: AccessLog,
+        tls: TLSContextSource?
+    ) {
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.maximumHeaderFieldBytes,
             maxHeaderListSize: limits.maximumHeaderBytes,
@@ -20,10 +28,16 @@ struct GatewayHTTPChannel: ServerChildChannel {
         self.http1 = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: decoder))
         self.limits = limits
         self.accessLog = accessLog
+        self.tls = tls
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
+        do {
+            try self.addTLS(channel)
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        return self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(
@@ -32,6 +46,15 @@ struct GatewayHTTPChannel: ServerChildChannel {
             )
             return value
         }
+    }
+
+    private func addTLS(_ channel: any Channel) throws {
+        guard let tls = self.tls else { return }
+        var limits = TLSLimits()
+        limits.handshake = self.limits.handshakeTimeout
+        try channel.pipeline.syncOperations.addHandler(
+            TLSHandler(context: tls.current, role: .server, limits: limits)
+        )
     }
 
     func handle(value: Value, logger: Logger) async {

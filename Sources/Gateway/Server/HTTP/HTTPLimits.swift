@@ -10,6 +10,8 @@ public struct HTTPLimits: Sendable, Hashable {
     public var maximumHeaderBytes = 64 << 10
     /// Header fields of a request. Default 100.
     public var maximumHeaderFields = 100
+    /// Time for the handshake of TLS. Default 5 s.
+    public var handshakeTimeout = TimeAmount.seconds(5)
     /// Time for the next request's head to be complete. Default 60 s.
     public var headTimeout = TimeAmount.seconds(60)
     /// Longest pause between two pieces of a body while this side is ready to read. Default 60 s.

@@ -1,5 +1,6 @@
 import GatewayAPI
 import Hummingbird
+import Logging
 import ProtoMessages
 import ProtoRPC
 
@@ -8,9 +9,10 @@ struct GatewayHandlers: Sendable {
     let client: RPCClient
     let budget: TransferBudget
     let janitor: UploadJanitor
+    let logger: Logger
 
     func answer(_ route: Route, head: RequestHead, request: Request, requestID: String) async throws -> Response {
-        let calls = SchedulerCalls(client: self.client, requestID: requestID)
+        let calls = SchedulerCalls(client: self.client, requestID: requestID, logger: self.logger)
         switch route {
         case .uploadFile:
             let uploader = FileUploader(calls: calls, budget: self.budget, janitor: self.janitor)

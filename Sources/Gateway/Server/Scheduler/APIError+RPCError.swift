@@ -45,7 +45,8 @@ extension APIError {
         switch code {
         case .invalidArgument, .failedPrecondition, .outOfRange: 400
         case .unauthenticated: 401
-        case .permissionDenied: 403
+        // Without a reason it is the gateway's own certificate that is not enough, which is no client's business.
+        case .permissionDenied: reason.isEmpty ? nil : 403
         case .notFound: 404
         case .alreadyExists: 409
         case .resourceExhausted: reason == "file_too_large" ? 413 : 429

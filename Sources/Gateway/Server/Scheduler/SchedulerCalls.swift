@@ -1,4 +1,5 @@
 import GatewayAPI
+import Logging
 import ProtoMessages
 import ProtoRPC
 
@@ -11,6 +12,7 @@ struct SchedulerCalls: Sendable {
 
     let client: RPCClient
     let requestID: String
+    let logger: Logger
 
     /// Makes a call; its failure is worded for the client.
     func call<Request, Response>(
@@ -36,11 +38,18 @@ struct SchedulerCalls: Sendable {
     ) async throws(RPCError) -> RPCReply<Response> {
         var metadata = [("tenant", Self.tenant), ("request-id", self.requestID)]
         if let idempotencyKey { metadata.append(("idempotency-key", idempotencyKey)) }
-        return try await self.client.reply(
-            method,
-            request,
-            options: CallOptions(timeout: timeout, metadata: metadata, lane: lane, endpoint: endpoint)
-        )
+        let options = CallOptions(timeout: timeout, metadata: metadata, lane: lane, endpoint: endpoint)
+        do throws(RPCError) {
+            return try await self.client.reply(method, request, options: options)
+        } catch {
+            if error.code == .permissionDenied {
+                self.logger.error(
+                    "the scheduler refuses this gateway; look at its certificate and the scheduler's --access",
+                    metadata: ["reason": "\(error.message)", "request_id": "\(self.requestID)"]
+                )
+            }
+            throw error
+        }
     }
 }
 

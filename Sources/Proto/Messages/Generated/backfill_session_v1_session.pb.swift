@@ -534,14 +534,14 @@ public enum SessionService {
     /// Full name on the wire.
     public static let name = "backfill.session.v1.Session"
     /// The first call on a connection: who the peers are and what they allow.
-    public static let hello = RPCMethod<HelloRequest, HelloResponse>(service: name, name: "Hello")
+    public static let hello = RPCMethod<HelloRequest, HelloResponse>(service: name, name: "Hello", roles: [.everybody])
     /// Ends a stream of this connection that its caller does not wait for any more. It may be called again.
-    public static let cancel = RPCMethod<CancelRequest, CancelResponse>(service: name, name: "Cancel")
+    public static let cancel = RPCMethod<CancelRequest, CancelResponse>(service: name, name: "Cancel", roles: [.everybody])
     /// Whether the peer is there.
-    public static let ping = RPCMethod<PingRequest, PingResponse>(service: name, name: "Ping")
+    public static let ping = RPCMethod<PingRequest, PingResponse>(service: name, name: "Ping", roles: [.everybody])
     /// Whether a service of this peer can take calls; the words of grpc.health.v1.
-    public static let health = RPCMethod<HealthRequest, HealthResponse>(service: name, name: "Health")
+    public static let health = RPCMethod<HealthRequest, HealthResponse>(service: name, name: "Health", roles: [.everybody])
     /// Tells when the peer is about to close the connection; ends when it does.
-    public static let watch = RPCServerStreamMethod<WatchRequest, WatchResponse>(service: name, name: "Watch")
+    public static let watch = RPCServerStreamMethod<WatchRequest, WatchResponse>(service: name, name: "Watch", roles: [.everybody])
 }
 

@@ -433,8 +433,8 @@ public enum InferenceService {
     /// Full name on the wire.
     public static let name = "backfill.v1.Inference"
     /// Bodies and answers of any size in chunks of at most 256 KiB each way, under credits.
-    public static let infer = RPCBidirectionalMethod<InferRequest, InferResponse>(service: name, name: "Infer")
+    public static let infer = RPCBidirectionalMethod<InferRequest, InferResponse>(service: name, name: "Infer", roles: [.gateway, .service])
     /// The short form, for bodies and answers of at most 1 MiB less the envelope.
-    public static let inferUnary = RPCMethod<InferUnaryRequest, InferUnaryResponse>(service: name, name: "InferUnary")
+    public static let inferUnary = RPCMethod<InferUnaryRequest, InferUnaryResponse>(service: name, name: "InferUnary", roles: [.gateway, .service])
 }
 

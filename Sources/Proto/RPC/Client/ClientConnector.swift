@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import ProtoTLS
 import Synchronization
 
 /// Opens connections for one link.
@@ -23,7 +24,7 @@ struct ClientConnector: Sendable {
         return try await withTaskCancellationHandler {
             let channel = try await bootstrap.connect(host: self.endpoint.host, port: self.endpoint.port).get()
             do {
-                return try await channel.eventLoop.submit { try self.setUp(channel) }.get()
+                return try await channel.eventLoop.flatSubmit { self.connection(on: channel) }.get()
             } catch {
                 channel.close(promise: nil)
                 throw error
@@ -31,6 +32,23 @@ struct ClientConnector: Sendable {
         } onCancel: {
             attempt.cancel()
         }
+    }
+
+    /// A connection, after the handshake if there is one. On the channel's event loop.
+    private func connection(on channel: any Channel) -> EventLoopFuture<ClientConnection> {
+        guard let tls = self.configuration.tls else {
+            return channel.eventLoop.makeCompletedFuture { try self.setUp(channel) }
+        }
+        let promise = channel.eventLoop.makePromise(of: ClientConnection.self)
+        let observer = TLSHandshakeObserver { result in
+            promise.completeWith(result.flatMap { _ in Result { try self.setUp(channel) } })
+        }
+        do {
+            try channel.pipeline.syncOperations.addHandlers([tls.handler(for: self.endpoint), observer])
+        } catch {
+            promise.fail(error)
+        }
+        return promise.futureResult
     }
 
     private func setUp(_ channel: any Channel) throws -> ClientConnection {

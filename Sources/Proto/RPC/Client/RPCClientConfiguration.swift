@@ -6,6 +6,8 @@ public import ProtoFraming
 public struct RPCClientConfiguration: Sendable {
     /// The servers, any of which can take a call.
     public var endpoints: [RPCClient.Endpoint]
+    /// Certificates and the server's name; nil: without TLS. Default nil.
+    public var tls: RPCClientTLS?
     /// Event loops that do the socket work. Default: the process-wide group.
     public var eventLoopGroup: any EventLoopGroup
     /// Time for one attempt to connect. Default 5 s.
@@ -37,6 +39,7 @@ public struct RPCClientConfiguration: Sendable {
     /// Makes settings.
     public init(
         endpoints: [RPCClient.Endpoint],
+        tls: RPCClientTLS? = nil,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         connectTimeout: Duration = .seconds(5),
         connectionWait: Duration = .seconds(1),
@@ -49,6 +52,7 @@ public struct RPCClientConfiguration: Sendable {
         frame: FrameLimits = FrameLimits()
     ) {
         self.endpoints = endpoints
+        self.tls = tls
         self.eventLoopGroup = eventLoopGroup
         self.connectTimeout = connectTimeout
         self.connectionWait = connectionWait

@@ -5,9 +5,9 @@ import Synchronization
 final class ConnectionRegistry: Sendable {
     private struct State {
         var connections: [UInt64: ServerConnection] = [:]
+        /// Channels whose connections are being set up.
+        var pending: [UInt64: any Channel] = [:]
         var lastNumber: UInt64 = 0
-        /// Places taken, including those of connections that are being set up.
-        var taken = 0
         var drainTimeout: TimeAmount?
     }
 
@@ -19,17 +19,19 @@ final class ConnectionRegistry: Sendable {
     }
 
     /// A place and a number for a new connection; nil when there is none. A place ends with `remove`.
-    func reserve() -> UInt64? {
+    func reserve(_ channel: any Channel) -> UInt64? {
         self.state.withLock { state in
-            guard state.taken < self.limit, state.drainTimeout == nil else { return nil }
-            state.taken += 1
+            let taken = state.connections.count + state.pending.count
+            guard taken < self.limit, state.drainTimeout == nil else { return nil }
             state.lastNumber += 1
+            state.pending[state.lastNumber] = channel
             return state.lastNumber
         }
     }
 
     func add(_ connection: ServerConnection) {
         let drainTimeout = self.state.withLock { state in
+            state.pending[connection.number] = nil
             state.connections[connection.number] = connection
             return state.drainTimeout
         }
@@ -38,7 +40,7 @@ final class ConnectionRegistry: Sendable {
 
     func remove(_ number: UInt64) {
         self.state.withLock { state in
-            state.taken -= 1
+            state.pending[number] = nil
             state.connections[number] = nil
         }
     }
@@ -51,11 +53,14 @@ final class ConnectionRegistry: Sendable {
         }
     }
 
-    /// Drains the connections there are and takes no more.
+    /// Drains the connections there are and takes no more; those that are being set up have no calls and are closed.
     func drain(timeout: TimeAmount) {
-        let connections = self.state.withLock { state in
+        let (connections, pending) = self.state.withLock { state in
             state.drainTimeout = timeout
-            return Array(state.connections.values)
+            return (Array(state.connections.values), Array(state.pending.values))
+        }
+        for channel in pending {
+            channel.close(promise: nil)
         }
         for connection in connections {
             connection.drain(timeout: timeout)

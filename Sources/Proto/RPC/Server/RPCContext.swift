@@ -5,6 +5,11 @@ public import ProtoMessages
 public struct RPCContext: Sendable {
     /// Metadata of the call.
     public let metadata: RPCMetadata
+    /// Who makes the call.
+    public let caller: RPCCaller
+    /// Whom the call is for: the caller's own tenant, or the metadata key `tenant` if the caller may name one, or
+    /// `default`.
+    public var tenant: String { self.caller.tenant(named: self.metadata["tenant"]) }
     /// Address of the client; nil when the socket does not tell.
     public let peer: SocketAddress?
     /// Names the call in logs: the metadata key `request-id`, or a name made here.
@@ -23,20 +28,29 @@ public struct RPCContext: Sendable {
     /// Makes a context, for tests of handlers.
     public init(
         metadata: RPCMetadata = RPCMetadata(),
+        caller: RPCCaller = .local,
         timeout: Duration? = nil,
         peer: SocketAddress? = nil,
         requestID: String = "local"
     ) {
         self.init(
             metadata: metadata,
+            caller: caller,
             deadline: timeout.map { .now() + TimeAmount(clamping: $0) },
             peer: peer,
             localRequestID: requestID
         )
     }
 
-    init(metadata: RPCMetadata, deadline: NIODeadline?, peer: SocketAddress?, localRequestID: String) {
+    init(
+        metadata: RPCMetadata,
+        caller: RPCCaller,
+        deadline: NIODeadline?,
+        peer: SocketAddress?,
+        localRequestID: String
+    ) {
         self.metadata = metadata
+        self.caller = caller
         self.deadline = deadline
         self.peer = peer
         self.localRequestID = localRequestID

@@ -13,14 +13,19 @@ public struct RPCRouter: Sendable {
     /// frame's data out. For the protocol's own calls, which must not wait for a free thread.
     typealias ImmediateHandler = @Sendable (ByteBuffer, any SessionPeer) throws(RPCError) -> ByteBuffer
 
-    /// How calls of a method run.
-    enum Entry: Sendable {
-        case unary(Handler)
-        case stream(StreamKind, StreamHandler)
-        case immediate(ImmediateHandler)
+    /// How calls of a method run, and who may make them.
+    struct Entry: Sendable {
+        enum Run: Sendable {
+            case unary(Handler)
+            case stream(StreamKind, StreamHandler)
+            case immediate(ImmediateHandler)
+        }
+
+        let run: Run
+        let roles: RPCRoles
 
         var kind: StreamKind {
-            if case .stream(let kind, _) = self { kind } else { .unary }
+            if case .stream(let kind, _) = self.run { kind } else { .unary }
         }
     }
 
@@ -47,7 +52,8 @@ public struct RPCRouter: Sendable {
                 return try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
             },
             service: method.service,
-            name: method.name
+            name: method.name,
+            roles: method.roles
         )
     }
 
@@ -72,7 +78,8 @@ public struct RPCRouter: Sendable {
                 return nil
             },
             service: method.service,
-            name: method.name
+            name: method.name,
+            roles: method.roles
         )
     }
 
@@ -91,7 +98,8 @@ public struct RPCRouter: Sendable {
                 return try FrameEncoding.response(response, maximumDataBytes: stream.maximumDataBytes)
             },
             service: method.service,
-            name: method.name
+            name: method.name,
+            roles: method.roles
         )
     }
 
@@ -110,7 +118,8 @@ public struct RPCRouter: Sendable {
                 return nil
             },
             service: method.service,
-            name: method.name
+            name: method.name,
+            roles: method.roles
         )
     }
 
@@ -126,7 +135,8 @@ public struct RPCRouter: Sendable {
                 return try FrameEncoding.response(handler(request, peer), maximumDataBytes: Self.maximumLocalBytes)
             },
             service: method.service,
-            name: method.name
+            name: method.name,
+            roles: method.roles
         )
     }
 
@@ -154,16 +164,16 @@ public struct RPCRouter: Sendable {
         handler: @escaping @Sendable (ServerStream, RPCWriter<Response>) async throws -> Void
     ) {
         guard self.services[method.service]?[method.name] == nil else { return }
-        let entry = Entry.stream(.serverStream) { stream, _ in
+        let run = Entry.Run.stream(.serverStream) { stream, _ in
             try await handler(stream, RPCWriter(sink: stream))
             return nil
         }
-        self.add(entry, service: method.service, name: method.name)
+        self.add(run, service: method.service, name: method.name, roles: method.roles)
     }
 
-    private mutating func add(_ entry: Entry, service: String, name: String) {
+    private mutating func add(_ run: Entry.Run, service: String, name: String, roles: RPCRoles) {
         precondition(self.services[service]?[name] == nil, "\(service).\(name) is registered twice")
-        self.services[service, default: [:]][name] = entry
+        self.services[service, default: [:]][name] = Entry(run: run, roles: roles)
     }
 
     private static func decode<Message: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Message {
@@ -181,7 +191,7 @@ public struct RPCRouter: Sendable {
         _ request: Request,
         context: RPCContext
     ) async throws -> Response {
-        guard case .unary(let handler) = try self.entry(service: method.service, method: method.name) else {
+        guard case .unary(let handler) = try self.entry(service: method.service, method: method.name).run else {
             throw RPCError(code: .unimplemented, message: "\(method.service).\(method.name) is not called locally")
         }
         let data = try await handler(try request.serialized(), context, Self.maximumLocalBytes)

@@ -4,7 +4,7 @@ import NIOPosix
 import ProtoFraming
 public import ServiceLifecycle
 
-/// Serves ttrpc calls and streams over TCP.
+/// Serves ttrpc calls and streams over TCP, with TLS if it is configured.
 ///
 /// Each connection runs in a child task of `run()`, each call in a child task of its connection's.
 public struct RPCServer: Service {
@@ -80,9 +80,14 @@ public struct RPCServer: Service {
     ) async throws -> any Channel {
         let queued = self.configuration.limits.maximumQueuedBytes
         let logger = self.logger
-        let configuration = self.configuration
-        let router = self.router
-        return try await ServerBootstrap(group: configuration.eventLoopGroup)
+        let setup = ServerConnectionSetup(
+            configuration: self.configuration,
+            router: self.router,
+            registry: registry,
+            sink: sink,
+            logger: logger
+        )
+        return try await ServerBootstrap(group: self.configuration.eventLoopGroup)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -95,29 +100,8 @@ public struct RPCServer: Service {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: queued / 2, high: queued))
-            .childChannelInitializer { channel in
-                guard let number = registry.reserve() else {
-                    logger.warning("a connection is refused", metadata: ["reason": "too many, or the server stops"])
-                    return channel.close()
-                }
-                return channel.eventLoop.makeCompletedFuture {
-                    do {
-                        let connection = try ServerConnection.make(
-                            on: channel,
-                            number: number,
-                            configuration: configuration,
-                            router: router,
-                            logger: logger
-                        )
-                        registry.add(connection)
-                        sink.yield(connection)
-                    } catch {
-                        registry.remove(number)
-                        throw error
-                    }
-                }
-            }
-            .bind(host: configuration.host, port: configuration.port)
+            .childChannelInitializer { setup.begin($0) }
+            .bind(host: self.configuration.host, port: self.configuration.port)
             .get()
     }
 }

@@ -10,6 +10,8 @@ public struct RPCServerConfiguration: Sendable {
     public var port: Int
     /// Event loops that do the socket work. Default: the process-wide group.
     public var eventLoopGroup: any EventLoopGroup
+    /// Certificates and what they may do; nil: without TLS, and every client may do everything. Default nil.
+    public var tls: RPCServerTLS?
     /// Bounds on what clients may do.
     public var limits: RPCServerLimits
     /// Refuse stream ids that do not rise, as Go does, instead of allowing for clients that send them slightly out of
@@ -23,6 +25,7 @@ public struct RPCServerConfiguration: Sendable {
         host: String = "127.0.0.1",
         port: Int = 0,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        tls: RPCServerTLS? = nil,
         limits: RPCServerLimits = RPCServerLimits(),
         strictStreamIDs: Bool = false,
         drainTimeout: Duration = .seconds(30)
@@ -30,6 +33,7 @@ public struct RPCServerConfiguration: Sendable {
         self.host = host
         self.port = port
         self.eventLoopGroup = eventLoopGroup
+        self.tls = tls
         self.limits = limits
         self.strictStreamIDs = strictStreamIDs
         self.drainTimeout = drainTimeout
@@ -53,6 +57,8 @@ public struct RPCServerLimits: Sendable, Hashable {
     /// Bytes of messages of streams on their way to the socket of a connection; handlers that send more wait. It is
     /// less than `maximumQueuedBytes`, so that other answers do not wait long behind streams. Default 1 MiB.
     public var maximumQueuedStreamBytes = 1 << 20
+    /// Time for the handshake of TLS; then the connection is closed. Default 5 s.
+    public var handshakeTimeout = Duration.seconds(5)
     /// Time for a frame's header to be complete once its first byte has come; then the connection is closed.
     /// Default 10 s.
     public var headerTimeout = Duration.seconds(10)

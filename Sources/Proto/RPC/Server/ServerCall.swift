@@ -65,11 +65,12 @@ final class ServerCall: Sendable {
     private func answer(maximumDataBytes: Int) async throws -> ByteBuffer? {
         let context = RPCContext(
             metadata: RPCMetadata(self.request.metadata),
+            caller: self.connection.caller,
             deadline: self.deadline,
             peer: self.connection.peer,
             localRequestID: "\(self.connection.number)-\(self.streamID)"
         )
-        switch self.entry {
+        switch self.entry.run {
         case .unary(let handler):
             return try await handler(self.request.payload, context, maximumDataBytes)
         case .stream(_, let handler):

@@ -7,6 +7,8 @@ final class ServerConnection: Sendable {
     /// Tells connections apart in logs and request ids.
     let number: UInt64
     let peer: SocketAddress?
+    /// Who makes the calls.
+    let caller: RPCCaller
 
     private let calls: AsyncStream<[ServerCall]>
     private let callsSink: AsyncStream<[ServerCall]>.Continuation
@@ -20,6 +22,7 @@ final class ServerConnection: Sendable {
     static func make(
         on channel: any Channel,
         number: UInt64,
+        caller: RPCCaller = .local,
         configuration: RPCServerConfiguration,
         router: RPCRouter,
         logger: Logger
@@ -28,6 +31,7 @@ final class ServerConnection: Sendable {
         let connection = ServerConnection(
             channel: channel,
             number: number,
+            caller: caller,
             handler: handler,
             outbound: OutboundBudget(limit: configuration.limits.maximumQueuedStreamBytes)
         )
@@ -36,9 +40,16 @@ final class ServerConnection: Sendable {
         return connection
     }
 
-    private init(channel: any Channel, number: UInt64, handler: ServerConnectionHandler, outbound: OutboundBudget) {
+    private init(
+        channel: any Channel,
+        number: UInt64,
+        caller: RPCCaller,
+        handler: ServerConnectionHandler,
+        outbound: OutboundBudget
+    ) {
         self.channel = channel
         self.number = number
+        self.caller = caller
         self.peer = channel.remoteAddress
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
         self.outbound = outbound

@@ -172,8 +172,9 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         do throws(RPCError) {
             let request = try self.envelope(of: frame)
             let entry = try self.router.entry(service: request.service, method: request.method)
+            if let refusal = self.connection?.caller.refusal(of: request, allowed: entry.roles) { throw refusal }
             if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
-            if case .immediate(let handler) = entry {
+            if case .immediate(let handler) = entry.run {
                 let data = try handler(request.payload, self)
                 self.writer.append(data, type: .response, streamID: frame.streamID, to: context)
             } else {

@@ -244,8 +244,3 @@ extension File {
         )
     }
 }
-
-extension RPCContext {
-    /// Whose objects the call is about.
-    var tenant: String { self.metadata["tenant"] ?? "default" }
-}

@@ -1,16 +1,18 @@
 import Foundation
-import ProtoTLS
-import TestSupport
+public import ProtoTLS
+public import TestSupport
 
 /// Certificates of every kind that is good or bad, made once for all tests: the good ones by `deploy/certificates.sh`, the
 /// others by `openssl ca` under the same authority.
-struct TestCertificates: Sendable {
-    static let shared = Result { try TestCertificates() }
+public struct TestCertificates: Sendable {
+    /// Those of all tests of a process.
+    public static let shared = Result { try TestCertificates() }
 
     private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("deploy/certificates.sh").path
 
-    let directory: TemporaryDirectory
+    /// Where they are.
+    public let directory: TemporaryDirectory
 
     /// Good: `scheduler`, `gateway`, `service-example`. Bad: `expired`, `future`, `elsewhere` (another host's), `alone`
     /// (self-signed), `weak` (RSA of 1,024 bits), `revoked` (named by `crl.pem`), `odd` (a NUL in a name). `other/` holds
@@ -34,15 +36,18 @@ struct TestCertificates: Sendable {
         try self.openssl("ec", "-in", "gateway.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key")
     }
 
-    func path(_ name: String) -> String {
+    /// The path of a file.
+    public func path(_ name: String) -> String {
         "\(self.directory.path)/\(name)"
     }
 
-    func identity(_ name: String) -> TLSConfiguration.Identity {
+    /// A certificate and its key.
+    public func identity(_ name: String) -> TLSConfiguration.Identity {
         TLSConfiguration.Identity(chain: self.path("\(name).pem"), key: self.path("\(name).key"))
     }
 
-    var trust: TLSConfiguration.Trust {
+    /// The authority.
+    public var trust: TLSConfiguration.Trust {
         .file(self.path("ca.pem"))
     }
 
