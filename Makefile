@@ -61,6 +61,10 @@ bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
 bench-tls: deps ## measure TLS by libssl against swift-nio-ssl and plaintext
 	@Benchmarks/bench_tls.sh
 
+.PHONY: bench-rpc
+bench-rpc: deps ## measure calls and streams against raw frames and grpc-swift-2
+	@Benchmarks/bench_rpc.sh
+
 .PHONY: bench-durability
 bench-durability: ## measure what syncing costs, and how fast a full store is up again after kill -9
 	@scripts/deps.sh bench
@@ -84,6 +88,11 @@ export MINUTES SEED
 .PHONY: soak
 soak: deps ## run the services for MINUTES (30) with random kills and faults of SEED (random), and check everything
 	@scripts/soak.sh
+
+.PHONY: soak-wire
+soak-wire: export MINUTES = 10
+soak-wire: deps ## run calls and streams for MINUTES (10) under random resets, rude peers and cancels, with and without TLS
+	@scripts/soak_wire.sh
 
 .PHONY: mutate
 mutate: deps ## take the protections away one at a time and see the named test fail

@@ -164,6 +164,15 @@ let package = Package(
             path: "Tests/StoresTestSupport",
             swiftSettings: commonSettings
         ),
+        // The wire under resets, rude peers and cancels.
+        .executableTarget(
+            name: "wire-soak",
+            dependencies: [
+                "TestSupport", "ProtoRPC", "ProtoTLS", "ProtoMessages", .nioCore, .nioPosix, .logging,
+            ],
+            path: "Tests/WireSoak",
+            swiftSettings: commonSettings
+        ),
         // Whole schedulers under one seed; an executable, since it is only fast enough in release.
         .executableTarget(
             name: "simulation",

@@ -17,7 +17,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private let logger: Logger
     private var decoder: FrameDecoder
     private var machine: ClientConnectionStateMachine<ClientCaller>
-    private var writer = FrameWriter()
+    private let writer = FrameWriter()
     private var context: ChannelHandlerContext?
     private var batch: [ClientConnection.Submission] = []
     private var timer: Scheduled<Void>?

@@ -5,7 +5,9 @@ import ProtoFraming
 ///
 /// Small frames are copied together, since a write costs more than such a copy; the data of large ones goes out as it
 /// is.
-struct FrameWriter {
+///
+/// A class: a write or flush that fails comes back into the handler, and through it in here, before it returns.
+final class FrameWriter {
     /// From this size on data is not copied.
     private static let largeDataBytes = 16 << 10
     /// Gathered bytes are handed to the channel at this size.
@@ -15,7 +17,7 @@ struct FrameWriter {
     private var needsFlush = false
 
     /// Adds a frame. Nothing reaches the socket before `flush`.
-    mutating func append(
+    func append(
         _ data: ByteBuffer,
         type: FrameType,
         flags: FrameFlags = [],
@@ -39,29 +41,33 @@ struct FrameWriter {
     /// Sends what was added since the last flush.
     ///
     /// - Parameter promise: done when all of it is on the socket; failed when it will not get there.
-    mutating func flush(to context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil) {
+    func flush(to context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil) {
         guard self.needsFlush || promise != nil else { return }
         self.needsFlush = false
+        var output = self.gathered
+        self.gathered = ByteBuffer()
         // With a promise also when it is empty: writes end in order, so this one ends last.
-        if self.gathered.readableBytes > 0 || promise != nil {
-            context.write(NIOAny(self.gathered), promise: promise)
+        if output.readableBytes > 0 || promise != nil {
+            context.write(NIOAny(output), promise: promise)
         }
         context.flush()
         // The storage is used again unless the socket still holds it.
-        self.gathered.clear()
+        output.clear()
+        if self.gathered.capacity == 0 { self.gathered = output }
     }
 
     /// Sends what was added since the last flush, of which so many bytes are messages of streams: they count as on their
     /// way until the socket has taken them.
-    mutating func flush(to context: ChannelHandlerContext, releasing messageBytes: Int, of outbound: OutboundBudget) {
+    func flush(to context: ChannelHandlerContext, releasing messageBytes: Int, of outbound: OutboundBudget) {
         guard messageBytes > 0 else { return self.flush(to: context) }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.whenComplete { _ in outbound.release(messageBytes) }
         self.flush(to: context, promise: written)
     }
 
-    private mutating func writeGathered(to context: ChannelHandlerContext) {
-        context.write(NIOAny(self.gathered), promise: nil)
+    private func writeGathered(to context: ChannelHandlerContext) {
+        let output = self.gathered
         self.gathered = ByteBuffer()
+        context.write(NIOAny(output), promise: nil)
     }
 }

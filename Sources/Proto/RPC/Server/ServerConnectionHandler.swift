@@ -18,7 +18,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     private let logger: Logger
     private var decoder: FrameDecoder
     private var machine: ServerConnectionStateMachine<ServerCall>
-    private var writer = FrameWriter()
+    private let writer = FrameWriter()
     private var headerWatch = HeaderWatch()
     private var context: ChannelHandlerContext?
     private var accepted: [ServerCall] = []

@@ -1,0 +1,93 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ProtoMessages
+import ProtoRPC
+
+/// This project's server and client, with deadlines, metadata, limits and sessions on.
+struct Backfill: Sendable {
+    static let echo = RPCMethod<InferUnaryRequest, InferUnaryRequest>(service: "bench.v1.Echo", name: "Echo")
+    static let stream = RPCServerStreamMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Stream")
+    static let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+    static let metadata = [("tenant", "default"), ("request-id", "0123456789abcdef")]
+
+    let client: RPCClient
+
+    private static func router() -> RPCRouter {
+        var router = RPCRouter()
+        router.register(self.echo) { request, _ in request }
+        router.register(self.stream) { request, writer, _ in
+            let chunk = InferChunk(sequence: 0, data: ByteBuffer(repeating: 42, count: 100))
+            for _ in 0..<request.contentBytes { try await writer.send(chunk) }
+        }
+        return router
+    }
+
+    /// A server and a connected client while `body` runs.
+    static func with(_ loops: EventLoops, _ body: @escaping @Sendable (Backfill) async throws -> Void) async throws {
+        let (addresses, sink) = AsyncStream.makeStream(of: SocketAddress.self)
+        let server = RPCServer(
+            configuration: RPCServerConfiguration(eventLoopGroup: loops.server),
+            router: self.router(),
+            logger: self.quiet
+        ) { sink.yield($0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            guard let port = await addresses.first(where: { _ in true })?.port else { return }
+            let client = RPCClient(
+                configuration: RPCClientConfiguration(
+                    endpoints: [.init(host: "127.0.0.1", port: port)],
+                    eventLoopGroup: loops.client
+                ),
+                logger: self.quiet
+            )
+            group.addTask { await client.run() }
+            try await body(Backfill(client: client))
+            group.cancelAll()
+            while let ended = await group.nextResult() {
+                if case .failure(let error) = ended, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    func unary(payloadBytes: Int, inFlight: Int, count: Int) async throws -> Sample {
+        let request = InferUnaryRequest(body: ByteBuffer(repeating: 42, count: payloadBytes))
+        let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
+        return try await inParallel(inFlight, count: count) {
+            _ = try await self.client.call(Self.echo, request, options: options)
+        }
+    }
+
+    func serverStream(count: Int) async throws -> Sample {
+        try await sample(amount: count) {
+            let received = try await self.client.withStream(
+                Self.stream,
+                InferHead(contentBytes: UInt64(count))
+            ) { messages in
+                var received = 0
+                for try await _ in messages { received += 1 }
+                return received
+            }
+            guard received == count else { throw WrongCount(received: received) }
+        }
+    }
+
+    struct WrongCount: Error {
+        var received: Int
+    }
+}
+
+/// Calls from as many tasks as are in flight.
+func inParallel(_ inFlight: Int, count: Int, _ call: @escaping @Sendable () async throws -> Void) async throws -> Sample
+{
+    try await sample(amount: count / inFlight * inFlight) {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<inFlight {
+                group.addTask {
+                    for _ in 0..<(count / inFlight) { try await call() }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
