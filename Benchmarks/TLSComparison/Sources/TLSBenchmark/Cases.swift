@@ -18,7 +18,7 @@ struct Sample {
 func sample(amount: Double, _ work: () throws -> Void) rethrows -> Sample {
     func cpu() -> Double {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
         return user + Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
     }
@@ -60,7 +60,18 @@ private final class Sink: ChannelInboundHandler {
     }
 }
 
-/// Writes buffers of one size while the channel takes them.
+/// Says that it is there; the other side begins then, with the handshake done.
+private final class Greeter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: [1])), promise: nil)
+        context.fireChannelActive()
+    }
+}
+
+/// Writes buffers of one size while the channel takes them, once the other side has said something.
 private final class Source: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -68,6 +79,7 @@ private final class Source: ChannelInboundHandler {
     private let chunk: ByteBuffer
     private let perFlush: Int
     private var left: Int
+    private var hasBegun = false
 
     init(bytes: Int, chunkBytes: Int, perFlush: Int) {
         self.chunk = ByteBuffer(repeating: 42, count: chunkBytes)
@@ -75,12 +87,13 @@ private final class Source: ChannelInboundHandler {
         self.left = bytes
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.hasBegun = true
         self.write(context)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { self.write(context) }
+        if self.hasBegun, context.channel.isWritable { self.write(context) }
     }
 
     private func write(_ context: ChannelHandlerContext) {
@@ -102,7 +115,9 @@ func bulk(_ stack: Stack, bytes: Int, chunkBytes: Int, perFlush: Int, group: Mul
     let server = try ServerBootstrap(group: group)
         .childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandlers(stack.server() + [Sink(expecting: bytes, done: done)])
+                try channel.pipeline.syncOperations.addHandlers(
+                    stack.server() + [Greeter(), Sink(expecting: bytes, done: done)]
+                )
             }
         }
         .bind(host: "127.0.0.1", port: 0).wait()

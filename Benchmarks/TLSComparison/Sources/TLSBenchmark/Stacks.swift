@@ -14,13 +14,16 @@ extension Stack {
 
     /// This project's handler over the system's libssl.
     static func libssl(certificates: String, mutual: Bool, resumes: Bool) throws -> Stack {
-        let trust = TLSConfiguration.Trust.file(certificates + "/ca.pem")
-        func identity(_ name: String) -> TLSConfiguration.Identity {
+        let trust = ProtoTLS.TLSConfiguration.Trust.file(certificates + "/ca.pem")
+        func identity(_ name: String) -> ProtoTLS.TLSConfiguration.Identity {
             .init(chain: "\(certificates)/\(name).pem", key: "\(certificates)/\(name).key")
         }
-        var server = TLSConfiguration.server(identity: identity("scheduler"), clientTrust: mutual ? trust : nil)
+        var server = ProtoTLS.TLSConfiguration.server(
+            identity: identity("scheduler"),
+            clientTrust: mutual ? trust : nil
+        )
         server.resumesSessions = resumes
-        var client = TLSConfiguration.client(trust: trust, identity: mutual ? identity("gateway") : nil)
+        var client = ProtoTLS.TLSConfiguration.client(trust: trust, identity: mutual ? identity("gateway") : nil)
         client.resumesSessions = resumes
         let serverContext = try TLSContext(server)
         let clientContext = try TLSContext(client)
