@@ -4,8 +4,9 @@ import NIOCore
 struct StreamInbox: Sendable {
     /// Most messages that wait (G5-05): what Go's peers buffer, so no peer may count on more.
     static let maximumMessages = 64
-    /// Most bytes that wait, but a single message may be longer.
-    static let maximumBytes = 1 << 20
+    /// Most bytes that wait, but a single message may be longer: a mebibyte and what the envelopes of so many messages
+    /// take, since credits count the bytes inside.
+    static let maximumBytes = 1 << 20 + maximumMessages * 64
 
     enum Next: Equatable {
         /// A message; with `resume` a frame that was held back now has room and should be tried again.
