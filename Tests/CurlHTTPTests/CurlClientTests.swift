@@ -216,7 +216,10 @@ struct CurlClientTests {
                     return count
                 }
             }
-            request.onBody = { piece in received.withLock { $0.append(contentsOf: piece) } }
+            request.onBody = { piece in
+                received.withLock { $0.append(contentsOf: piece) }
+                return .taken
+            }
             let response = try await client.send(request)
             #expect(response.status == 200 && response.body.isEmpty)
             request.body = .bytes(bytes)

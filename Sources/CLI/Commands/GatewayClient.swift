@@ -74,7 +74,10 @@ struct GatewayClient: Sendable {
                 headers: self.headers(nil),
                 limits: Self.limits,
                 maximumResponseBytes: .max,
-                onBody: { try handle.write(contentsOf: Data($0)) }
+                onBody: { piece in
+                    try handle.write(contentsOf: Data(piece))
+                    return .taken
+                }
             )
         )
         try handle.close()

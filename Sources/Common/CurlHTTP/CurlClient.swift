@@ -87,8 +87,19 @@ final class Transfer: @unchecked Sendable {
     var hasFirstByte = false
     /// Writing the request to a connection has begun.
     var wasWritten = false
-    /// When the transfer was paused for lack of memory; nil while it runs.
+    /// The header of the final answer has come.
+    var hasHead = false
+    /// When the transfer was paused, for lack of memory or by its request; nil while it runs.
     var pausedAt: Int64?
+    /// The handle that runs it, until its `reset`.
+    var handle: EasyHandle?
+    /// Resuming it was asked for and has not happened; for any thread.
+    let isToResume = Atomic<Bool>(false)
+
+    /// Whether its group or its control was cancelled.
+    var isCancelled: Bool {
+        self.request.group?.isCancelled == true || self.request.control?.isCancelled == true
+    }
 
     /// Bytes held in `body`.
     var gatheredBytes: Int { self.request.onBody == nil ? self.bodyBytes : 0 }

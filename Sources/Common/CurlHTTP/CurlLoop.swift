@@ -18,6 +18,8 @@ final class CurlLoop: @unchecked Sendable {
 
     private struct Inbox {
         var transfers: [Transfer] = []
+        var resumed: [Transfer] = []
+        var cancelled: [Transfer] = []
         var wantsSweep = false
         var isShutDown = false
     }
@@ -66,6 +68,7 @@ final class CurlLoop: @unchecked Sendable {
 
     /// Hands a transfer to the loop; from its own thread the transfer begins at once.
     func submit(_ transfer: Transfer) {
+        transfer.request.control?.attach(transfer, to: self)
         if self.loopThread.load(ordering: .relaxed) == UInt(pthread_self()) {
             return self.begin(transfer)
         }
@@ -82,6 +85,19 @@ final class CurlLoop: @unchecked Sendable {
 
     func sweepNow() {
         self.inbox.withLock { $0.wantsSweep = true }
+        curl_multi_wakeup(self.multi)
+    }
+
+    /// Has a paused transfer go on.
+    func resume(_ transfer: Transfer) {
+        guard !transfer.isToResume.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        self.inbox.withLock { $0.resumed.append(transfer) }
+        curl_multi_wakeup(self.multi)
+    }
+
+    /// Ends a transfer, if it has not ended.
+    func cancel(_ transfer: Transfer) {
+        self.inbox.withLock { $0.cancelled.append(transfer) }
         curl_multi_wakeup(self.multi)
     }
 
@@ -123,6 +139,8 @@ extension CurlLoop {
         let inbox = self.inbox.withLock { inbox in
             defer {
                 inbox.transfers = []
+                inbox.resumed = []
+                inbox.cancelled = []
                 inbox.wantsSweep = false
             }
             return inbox
@@ -130,13 +148,22 @@ extension CurlLoop {
         for transfer in inbox.transfers {
             if inbox.isShutDown { transfer.onFinish(.failure(.shutDown)) } else { self.begin(transfer) }
         }
+        for transfer in inbox.cancelled {
+            guard let handle = transfer.handle else { continue }
+            self.finish(handle, .failure(.cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)))
+        }
+        for transfer in inbox.resumed {
+            // Before it goes on: who finds it paused again asks again.
+            transfer.isToResume.store(false, ordering: .releasing)
+            if let handle = transfer.handle { self.resume(handle.raw) }
+        }
         if inbox.wantsSweep { self.nextSweep = 0 }
         return !inbox.isShutDown
     }
 
     private func begin(_ transfer: Transfer) {
         guard !self.isShutDown else { return transfer.onFinish(.failure(.shutDown)) }
-        guard transfer.request.group?.isCancelled != true else {
+        guard !transfer.isCancelled else {
             return transfer.onFinish(.failure(.cancelled(mayHaveBeenSent: false)))
         }
         guard let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
@@ -152,6 +179,7 @@ extension CurlLoop {
             return transfer.onFinish(.failure(error))
         }
         guard curl_multi_add_handle(self.multi, handle.raw) == CURLM_OK else {
+            handle.reset()
             return transfer.onFinish(
                 .failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "libcurl took no more transfers"))
             )
@@ -215,11 +243,17 @@ extension CurlLoop {
     }
 
     private func overdue(_ transfer: Transfer, _ handle: EasyHandle) -> HTTPTransferError? {
-        if transfer.request.group?.isCancelled == true {
+        if transfer.isCancelled {
             return .cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)
         }
-        guard transfer.pausedAt == nil else { return nil }
         let limits = transfer.request.limits
+        if let pausedAt = transfer.pausedAt {
+            // What waits for memory goes on by itself; who paused its own transfer must not keep the engine for ever.
+            guard transfer.request.control != nil, self.now - pausedAt > limits.betweenBytes.wholeMilliseconds else {
+                return nil
+            }
+            return .timeout(.paused, limits, mayHaveBeenSent: handle.mayHaveBeenSent)
+        }
         let phase: HTTPTransferError.Phase
         if let total = limits.total, self.now - transfer.startedAt > total.wholeMilliseconds {
             phase = .total
@@ -230,7 +264,7 @@ extension CurlLoop {
         } else {
             return nil
         }
-        return .timeout(phase, transfer.request.limits, mayHaveBeenSent: handle.mayHaveBeenSent)
+        return .timeout(phase, limits, mayHaveBeenSent: handle.mayHaveBeenSent)
     }
 
     private static func monotonicMilliseconds() -> Int64 {
@@ -262,6 +296,7 @@ extension HTTPTransferError {
             case .firstByte: "no answer within \(limits.firstByte)"
             case .betweenBytes: "nothing more came for \(limits.betweenBytes)"
             case .total: "not finished within \(limits.total ?? .zero)"
+            case .paused: "the sender of the request did not go on for \(limits.betweenBytes)"
             }
         return HTTPTransferError(.timeout(phase), mayHaveBeenSent: mayHaveBeenSent, message: message)
     }

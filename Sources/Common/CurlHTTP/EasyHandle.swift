@@ -84,6 +84,7 @@ extension EasyHandle {
             )
         }
         self.transfer = transfer
+        transfer.handle = self
         if self.url != request.url {
             _ = ccurl_set_string(self.raw, CURLOPT_URL, request.url)
             self.url = request.url
@@ -147,6 +148,7 @@ extension EasyHandle {
 
     /// Lets go of the transfer.
     func reset() {
+        self.transfer?.handle = nil
         self.transfer = nil
         if let body = self.body, body.count > Self.keptBodyBytes {
             _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, nil)
@@ -191,7 +193,16 @@ extension EasyHandle {
         // An interim answer's header gives way to the final one's.
         if line.starts(with: "HTTP/".utf8) { transfer.headers.raw = [] }
         transfer.headers.raw.append(contentsOf: line)
+        if line.first == 0x0D || line.first == 0x0A { self.headerEnded(transfer) }
         return count
+    }
+
+    /// The empty line behind a header; that of an interim answer, and trailers, are nobody's.
+    private func headerEnded(_ transfer: Transfer) {
+        let status = self.status
+        guard !transfer.hasHead, status >= 200 else { return }
+        transfer.hasHead = true
+        transfer.request.onHead?(status, transfer.headers)
     }
 
     private func receiveBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
@@ -203,10 +214,15 @@ extension EasyHandle {
             return self.failTooLarge(transfer)
         }
         guard let onBody = transfer.request.onBody else { return self.gather(piece, transfer) }
-        transfer.bodyBytes += count
         do {
-            try onBody(piece)
-            return count
+            switch try onBody(piece) {
+            case .taken:
+                transfer.bodyBytes += count
+                return count
+            case .pause:
+                transfer.pausedAt = self.loop.now
+                return ccurl_write_pause
+            }
         } catch {
             return self.fail(.callback, "the answer could not be taken: \(error)")
         }
@@ -249,7 +265,9 @@ extension EasyHandle {
         // A slow upload is not a slow answer.
         transfer.startedAt = self.loop.now
         do {
-            return try read(UnsafeMutableRawBufferPointer(start: bytes, count: count))
+            if let filled = try read(UnsafeMutableRawBufferPointer(start: bytes, count: count)) { return filled }
+            transfer.pausedAt = self.loop.now
+            return ccurl_read_pause
         } catch {
             _ = self.fail(.callback, "the request body could not be read: \(error)")
             return ccurl_read_abort
@@ -267,15 +285,20 @@ extension EasyHandle {
         return bytes > 0
     }
 
+    /// HTTP status of the last header; 0 before it.
+    private var status: Int {
+        var status = 0
+        _ = ccurl_get_long(self.raw, CURLINFO_RESPONSE_CODE, &status)
+        return status
+    }
+
     /// The outcome of the transfer that has ended.
     func result(_ code: CURLcode) -> Result<HTTPResponse, HTTPTransferError> {
         guard let transfer else {
             return .failure(HTTPTransferError(.other, mayHaveBeenSent: true, message: "no transfer"))
         }
         guard code == CURLE_OK else { return .failure(transfer.failure ?? self.error(code, transfer)) }
-        var status = 0
-        _ = ccurl_get_long(self.raw, CURLINFO_RESPONSE_CODE, &status)
-        return .success(HTTPResponse(status: status, headers: transfer.headers, body: transfer.body))
+        return .success(HTTPResponse(status: self.status, headers: transfer.headers, body: transfer.body))
     }
 
     private func error(_ code: CURLcode, _ transfer: Transfer) -> HTTPTransferError {

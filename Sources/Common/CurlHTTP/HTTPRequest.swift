@@ -23,9 +23,13 @@ public struct HTTPRequest: Sendable {
     public var maximumResponseBytes: Int
     /// Cancelling it cancels the request.
     public var group: TransferGroup?
+    /// Resumes and cancels this request alone.
+    public var control: TransferControl?
+    /// Gets status and header fields of the final answer before any of its body, on the client's thread.
+    public var onHead: (@Sendable (_ status: Int, HTTPResponseHeaders) -> Void)?
     /// Takes the answer's body piece by piece, on the client's thread, in place of gathering it; an error ends the
     /// transfer.
-    public var onBody: (@Sendable (UnsafeRawBufferPointer) throws -> Void)?
+    public var onBody: (@Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer)?
 
     /// Makes a request.
     public init(
@@ -36,7 +40,9 @@ public struct HTTPRequest: Sendable {
         limits: TransferLimits,
         maximumResponseBytes: Int,
         group: TransferGroup? = nil,
-        onBody: (@Sendable (UnsafeRawBufferPointer) throws -> Void)? = nil
+        control: TransferControl? = nil,
+        onHead: (@Sendable (_ status: Int, HTTPResponseHeaders) -> Void)? = nil,
+        onBody: (@Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer)? = nil
     ) {
         self.method = method
         self.url = url
@@ -45,6 +51,8 @@ public struct HTTPRequest: Sendable {
         self.limits = limits
         self.maximumResponseBytes = maximumResponseBytes
         self.group = group
+        self.control = control
+        self.onHead = onHead
         self.onBody = onBody
     }
 }
@@ -76,8 +84,16 @@ public enum HTTPRequestBody: Sendable {
     /// These bytes.
     case bytes([UInt8])
     /// `length` bytes that `read` gives piece by piece, on the client's thread: it fills the buffer and returns the
-    /// bytes filled, 0 at the end.
-    case stream(length: Int64, read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int)
+    /// bytes filled, 0 at the end, nil to be asked again after the request's control resumes it.
+    case stream(length: Int64, read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?)
+}
+
+/// What a request does with a piece of its answer.
+public enum HTTPBodyAnswer: Sendable {
+    /// It has taken the piece.
+    case taken
+    /// It cannot take it now. The server is held back, and the piece comes again after the request's control resumes it.
+    case pause
 }
 
 /// How long the phases of a transfer may take; a phase that is over its limit ends the transfer.
@@ -86,7 +102,7 @@ public struct TransferLimits: Sendable, Hashable {
     public var connect: Duration
     /// From the start until the first byte of the answer.
     public var firstByte: Duration
-    /// Between two pieces of the answer.
+    /// Between two pieces of the answer; also how long the request itself may pause the transfer.
     public var betweenBytes: Duration
     /// In all; nil: as long as it takes.
     public var total: Duration?

@@ -6,6 +6,8 @@ public struct HTTPTransferError: Error, Sendable, Equatable, CustomStringConvert
         case firstByte
         case betweenBytes
         case total
+        /// The request paused the transfer and did not resume it.
+        case paused
     }
 
     /// What went wrong.

@@ -42,5 +42,6 @@ static inline CURLMcode ccurl_multi_set_long(CURLM *handle, CURLMoption option, 
 // Macros with casts do not import.
 static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_ALL); }
 static const size_t ccurl_read_abort = CURL_READFUNC_ABORT;
+static const size_t ccurl_read_pause = CURL_READFUNC_PAUSE;
 static const size_t ccurl_write_pause = CURL_WRITEFUNC_PAUSE;
 static inline CURLcode ccurl_resume(CURL *handle) { return curl_easy_pause(handle, CURLPAUSE_CONT); }
