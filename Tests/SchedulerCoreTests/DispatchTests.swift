@@ -106,6 +106,18 @@ struct FairTurnsTests {
         #expect(turns.next()?.owner == "b")
         #expect(turns.count == 0)
     }
+
+    @Test func someItemsOfAnOwnerAreRemoved() {
+        var turns = FairTurns<String, Int>()
+        turns.append([1, 2, 3], for: "a")
+        turns.append([4], for: "b")
+        let removed = [
+            turns.remove("a") { $0 == 2 }, turns.remove("a") { $0 == 2 }, turns.remove("b") { _ in true },
+            turns.remove("c") { _ in true },
+        ]
+        #expect(removed == [true, false, true, false] && turns.count == 2)
+        #expect((0..<3).compactMap { _ in turns.next()?.item } == [1, 3])
+    }
 }
 
 struct DispatchStateTests {

@@ -2,7 +2,8 @@
 /// milliseconds of any monotonic clock.
 ///
 /// A *pool* is the set of engines that serve one model. Within a pool the engine with the fewest requests in flight is
-/// taken; between jobs lines take turns.
+/// taken; between jobs lines take turns. An online request is a line of the class that goes first: it takes any place,
+/// the others leave it some (`OnlineReserve`) and get none at an engine that it waits for (design section 5).
 public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable {
     /// An engine as the dispatcher sees it.
     public struct Engine: Sendable, Equatable {
@@ -12,6 +13,10 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         public var concurrency: Int
         /// Requests in flight.
         public var inFlight = 0
+        /// Those of them that are not online.
+        public var offlineInFlight = 0
+        /// Places are kept free for online requests until then.
+        public var reservedUntil = Int64.min
         /// Whether it answers, and why not.
         public var condition = EngineCondition.unknown
         /// It is full until then.
@@ -28,6 +33,8 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// What to send where.
     public struct Assignment: Sendable {
+        /// Of which class the line is.
+        public var dispatchClass: DispatchClass
         /// Index of the engine.
         public var engine: Int
         /// Whose line it is.
@@ -38,12 +45,16 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// The engines, by index.
     public private(set) var engines: [Engine] = []
-    /// Lines that wait, by model; few, and edited in place: a copy of a queue would cost as much as its lines.
-    private var queues: [(model: String, turns: FairTurns<Job, Line>)] = []
+    /// Lines that wait, by class, in its order, and model; few, and edited in place: a copy of a queue would cost as much
+    /// as its lines.
+    private var queues: [(dispatchClass: DispatchClass, model: String, turns: FairTurns<Job, Line>)] = []
     private var delayed: [Delayed] = []
+    private let reserve: OnlineReserve
 
     /// No engines, no lines.
-    public init() {}
+    public init(reserve: OnlineReserve = OnlineReserve()) {
+        self.reserve = reserve
+    }
 
     /// Adds an engine and gives its index.
     public mutating func addEngine(concurrency: Int) -> Int {
@@ -67,23 +78,61 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         self.engines[index].busyUntil = max(self.engines[index].busyUntil, until)
     }
 
-    /// Queues lines of one job for one model.
+    /// Queues batch lines of one job for one model.
     public mutating func offer(_ lines: some Sequence<Line>, job: Job, model: String) {
-        self.queues[self.queueIndex(model)].turns.append(lines, for: job)
+        self.queues[self.queueIndex(.batch, model)].turns.append(lines, for: job)
     }
 
-    /// Gives back a line that was taken: to the head of its job at once, or after a delay.
+    /// Queues a line of any class; an online one has places kept free at its engines from now on.
+    public mutating func offer(_ line: Line, _ dispatchClass: DispatchClass, job: Job, model: String, at now: Int64) {
+        self.queues[self.queueIndex(dispatchClass, model)].turns.append(CollectionOfOne(line), for: job)
+        guard dispatchClass == .online else { return }
+        for index in self.engines.indices where self.engines[index].models.contains(model) {
+            self.engines[index].reservedUntil = now + self.reserve.milliseconds
+        }
+    }
+
+    /// Gives back a batch line that was taken: to the head of its job at once, or after a delay.
     public mutating func giveBack(_ line: Line, job: Job, model: String, due: Int64?) {
         if let due {
             self.delayed.append(Delayed(due: due, model: model, job: job, line: line))
         } else {
-            self.queues[self.queueIndex(model)].turns.prepend(line, for: job)
+            self.queues[self.queueIndex(.batch, model)].turns.prepend(line, for: job)
         }
     }
 
     /// A request ended, however; its place is free.
-    public mutating func requestEnded(engine index: Int) {
+    public mutating func requestEnded(engine index: Int, _ dispatchClass: DispatchClass = .batch) {
         self.engines[index].inFlight -= 1
+        if dispatchClass != .online { self.engines[index].offlineInFlight -= 1 }
+    }
+
+    /// Drops the lines of a job that wait and are meant; whether there were any.
+    public mutating func withdraw(_ job: Job, where isMeant: (Line) -> Bool) -> Bool {
+        var any = false
+        for index in self.queues.indices {
+            any = self.queues[index].turns.remove(job, where: isMeant) || any
+        }
+        self.queues.removeAll { $0.turns.count == 0 }
+        return any
+    }
+
+    /// Takes out the lines that go before batch lines and that no engine can take now or later, because none of their
+    /// model is ready: they do not wait for one.
+    public mutating func takeStranded(at now: Int64) -> [(line: Line, model: String)] {
+        var stranded: [(line: Line, model: String)] = []
+        for index in self.queues.indices where self.queues[index].dispatchClass < .batch {
+            let model = self.queues[index].model
+            guard self.waitingReason(models: [model], at: now) != nil else { continue }
+            while let (_, line) = self.queues[index].turns.next() { stranded.append((line, model)) }
+        }
+        if !stranded.isEmpty { self.queues.removeAll { $0.turns.count == 0 } }
+        return stranded
+    }
+
+    /// Models that some engine says it serves, sorted.
+    public var servedModels: [String] {
+        Set(self.engines.flatMap(\.models)).sorted()
     }
 
     /// Drops all lines of a job that are not in flight; gives them back.
@@ -102,7 +151,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     public mutating func wake(at now: Int64) {
         guard self.delayed.contains(where: { $0.due <= now }) else { return }
         for item in self.delayed where item.due <= now {
-            self.queues[self.queueIndex(item.model)].turns.prepend(item.line, for: item.job)
+            self.queues[self.queueIndex(.batch, item.model)].turns.prepend(item.line, for: item.job)
         }
         self.delayed.removeAll { $0.due <= now }
     }
@@ -116,25 +165,33 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Takes the next line that can be sent now.
-    public mutating func next(at now: Int64) -> Assignment? {
+    /// - Parameter batch: whether batch lines may be sent.
+    public mutating func next(at now: Int64, batch: Bool = true) -> Assignment? {
         for index in self.queues.indices {
-            guard let engine = self.freeEngine(for: self.queues[index].model, at: now),
+            let dispatchClass = self.queues[index].dispatchClass
+            guard batch || dispatchClass < .batch else { return nil }
+            guard let engine = self.freeEngine(for: self.queues[index].model, dispatchClass, at: now),
                 let (job, line) = self.queues[index].turns.next()
             else { continue }
             if self.queues[index].turns.count == 0 {
                 self.queues.remove(at: index)
             }
             self.engines[engine].inFlight += 1
-            return Assignment(engine: engine, job: job, line: line)
+            if dispatchClass != .online { self.engines[engine].offlineInFlight += 1 }
+            return Assignment(dispatchClass: dispatchClass, engine: engine, job: job, line: line)
         }
         return nil
     }
 
-    /// The queue of a model; made when there is none.
-    private mutating func queueIndex(_ model: String) -> Int {
-        if let index = self.queues.firstIndex(where: { $0.model == model }) { return index }
-        self.queues.append((model, FairTurns()))
-        return self.queues.count - 1
+    /// The queue of a class and model; made when there is none.
+    private mutating func queueIndex(_ dispatchClass: DispatchClass, _ model: String) -> Int {
+        var place = self.queues.count
+        for (index, queue) in self.queues.enumerated() {
+            if queue.dispatchClass == dispatchClass, queue.model == model { return index }
+            if queue.dispatchClass > dispatchClass { place = min(place, index) }
+        }
+        self.queues.insert((dispatchClass, model, FairTurns()), at: place)
+        return place
     }
 
     /// Why no line of these models can be sent, for people; nil when an engine that serves one of them is ready.
@@ -154,23 +211,25 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         !self.engines.isEmpty && self.engines.allSatisfy { $0.condition == .ready && !$0.models.contains(model) }
     }
 
-    private func freeEngine(for model: String, at now: Int64) -> Int? {
+    private func freeEngine(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
         var best: (index: Int, inFlight: Int)?
         for (index, engine) in self.engines.enumerated()
         where engine.inFlight < min(engine.concurrency, best?.inFlight ?? .max) {
             guard engine.condition == .ready, engine.busyUntil <= now, engine.models.contains(model) else { continue }
+            guard dispatchClass == .online || self.hasOfflinePlace(engine, at: now) else { continue }
             best = (index, engine.inFlight)
         }
         return best?.index
     }
-}
 
-/// Whether an engine can take requests.
-public enum EngineCondition: Sendable, Equatable {
-    /// Not asked yet.
-    case unknown
-    /// It answers.
-    case ready
-    /// It does not, for this reason.
-    case down(reason: String)
+    /// Whether an engine has a free place for what is not online: none while an online request waits for it.
+    private func hasOfflinePlace(_ engine: Engine, at now: Int64) -> Bool {
+        let reserved = engine.reservedUntil > now ? self.reserve.places(of: engine.concurrency) : 0
+        guard engine.offlineInFlight < engine.concurrency - reserved else { return false }
+        for queue in self.queues {
+            guard queue.dispatchClass == .online else { return true }
+            if engine.models.contains(queue.model) { return false }
+        }
+        return true
+    }
 }

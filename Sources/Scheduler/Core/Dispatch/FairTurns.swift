@@ -49,6 +49,15 @@ public struct FairTurns<Owner: Hashable & Sendable, Item: Sendable>: Sendable {
         return Array(items)
     }
 
+    /// Drops items of an owner; whether there were any such.
+    public mutating func remove(_ owner: Owner, where isMeant: (Item) -> Bool) -> Bool {
+        let before = self.count
+        guard self.queues[owner] != nil else { return false }
+        self.edit(owner) { $0.removeAll(where: isMeant) }
+        if self.queues[owner] == nil { self.turns.removeAll { $0 == owner } }
+        return self.count < before
+    }
+
     private mutating func edit(_ owner: Owner, _ change: (inout Deque<Item>) -> Void) {
         let before = self.queues[owner]?.count ?? 0
         change(&self.queues[owner, default: []])
