@@ -150,6 +150,10 @@ private final class CountingEngine: Engine {
         self.sent.withLock { $0 += 1 }
     }
 
+    func stream(_: StreamedRequest, onEnd: @escaping @Sendable (EngineAnswer) -> Void) {
+        onEnd(.failed(AttemptFailure(kind: .unsendable, mayHaveRun: false, message: "only whole requests are counted")))
+    }
+
     func models() async throws(AttemptFailure) -> [String] { ["m"] }
 }
 

@@ -1,18 +1,22 @@
 import Foundation
 import Logging
 import NIOPosix
+import SchedulerEngines
 import SchedulerStores
 import TestSupport
 
 @testable import SchedulerService
 
-/// A scheduler without engines over a directory of its own.
+/// A scheduler over a directory of its own, without engines unless some are given.
 struct TestScheduler {
     let directory: TemporaryDirectory
     let store: InterceptedStore
     let node: SchedulerNode
 
-    init() async throws {
+    init(
+        engines: [any Engine] = [],
+        _ change: (inout SchedulerConfiguration) -> Void = { _ in }
+    ) async throws {
         let directory = try TemporaryDirectory()
         let store = InterceptedStore()
         self.directory = directory
@@ -20,7 +24,7 @@ struct TestScheduler {
         let parts = SchedulerNode.Parts(
             store: store,
             dataDirectory: directory.path,
-            engines: [],
+            engines: engines,
             platform: Platform(
                 files: LocalFileSystem(),
                 threads: NIOThreadPool.singleton,
@@ -32,6 +36,7 @@ struct TestScheduler {
         )
         var configuration = SchedulerConfiguration(dataDirectory: directory.path)
         configuration.sweepInterval = .seconds(3_600)
+        change(&configuration)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         self.node = try await SchedulerNode(parts, configuration: configuration, logger: logger)
     }

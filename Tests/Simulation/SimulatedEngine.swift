@@ -92,6 +92,12 @@ struct SimulatedEngine: Engine {
         self.answer(.answered(self.response(to: body)), after: latency, group, onAnswer)
     }
 
+    func stream(_: StreamedRequest, onEnd: @escaping @Sendable (EngineAnswer) -> Void) {
+        onEnd(
+            .failed(AttemptFailure(kind: .unsendable, mayHaveRun: false, message: "only whole requests are simulated"))
+        )
+    }
+
     /// The same request always gets the same answer: its own body, echoed; some requests are refused for ever.
     private func response(to body: [UInt8]) -> EngineResponse {
         if self.world.fault(.engineGarbage, Probability.engineFault / 4) {

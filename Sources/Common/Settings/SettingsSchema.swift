@@ -28,6 +28,7 @@ public struct SettingsSchema: Sendable {
         "BACKFILL_LOG_LEVEL", "BACKFILL_SCHEDULER", "BACKFILL_GATEWAY", "BACKFILL_API_KEY",
         "BACKFILL_ALLOW_NON_LOOPBACK", "BACKFILL_MODEL", "BACKFILL_WITNESS", "BACKFILL_TIME_TO_FIRST_TOKEN",
         "BACKFILL_TIME_PER_TOKEN", "BACKFILL_SLOTS", "BACKFILL_LEASE", "BACKFILL_SWEEP_INTERVAL",
+        "BACKFILL_ONLINE_RESERVE",
     ]
     #if DEBUG
         private static let environmentOfDebugBuilds: Set<String> = [FailPointRequest.variable]

@@ -21,8 +21,54 @@ public protocol Engine: Sendable {
         onAnswer: @escaping @Sendable (EngineAnswer) -> Void
     )
 
+    /// Sends one request whose body and answer move piece by piece.
+    /// - Parameter onEnd: called once, on a thread of the engine's; must not block. An answer's body is empty here.
+    func stream(_ request: StreamedRequest, onEnd: @escaping @Sendable (EngineAnswer) -> Void)
+
     /// The models it serves now.
     func models() async throws(AttemptFailure) -> [String]
+}
+
+/// A request to an engine that is not held as a whole, nor is its answer. The closures are called on a thread of the
+/// engine's and must not block.
+public struct StreamedRequest: Sendable {
+    /// Such as `/v1/chat/completions`.
+    public var path: String
+    /// Size of the JSON body, in bytes.
+    public var contentBytes: Int
+    /// Sent as `x-request-id`.
+    public var requestID: String
+    /// Largest answer, in bytes; the engine's own limit holds as well.
+    public var maximumAnswerBytes: Int
+    /// Resumes what `read` and `onBody` paused, and cancels the request.
+    public var control: TransferControl
+    /// Fills a buffer with the next bytes of the body; nil: there are none yet.
+    public var read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?
+    /// Gets status and content type before any of the answer's body.
+    public var onHead: @Sendable (_ status: Int, _ contentType: String) -> Void
+    /// Takes a piece of the answer's body.
+    public var onBody: @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
+
+    /// Makes a request.
+    public init(
+        path: String,
+        contentBytes: Int,
+        requestID: String,
+        maximumAnswerBytes: Int,
+        control: TransferControl,
+        read: @escaping @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?,
+        onHead: @escaping @Sendable (_ status: Int, _ contentType: String) -> Void,
+        onBody: @escaping @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
+    ) {
+        self.path = path
+        self.contentBytes = contentBytes
+        self.requestID = requestID
+        self.maximumAnswerBytes = maximumAnswerBytes
+        self.control = control
+        self.read = read
+        self.onHead = onHead
+        self.onBody = onBody
+    }
 }
 
 /// An engine that is reached over HTTP.
@@ -47,24 +93,34 @@ public struct EngineClient: Engine {
         group: TransferGroup,
         onAnswer: @escaping @Sendable (EngineAnswer) -> Void
     ) {
-        let request = HTTPRequest(
+        var request = self.post(path, .bytes(body), requestID: requestID)
+        request.group = group
+        self.http.start(request) { onAnswer(EngineAnswer($0)) }
+    }
+
+    /// Sends one request piece by piece; everything is called on the HTTP client's thread.
+    public func stream(_ streamed: StreamedRequest, onEnd: @escaping @Sendable (EngineAnswer) -> Void) {
+        let body = HTTPRequestBody.stream(length: Int64(streamed.contentBytes), read: streamed.read)
+        var request = self.post(streamed.path, body, requestID: streamed.requestID)
+        request.maximumResponseBytes = min(request.maximumResponseBytes, streamed.maximumAnswerBytes)
+        request.control = streamed.control
+        request.onHead = { status, headers in streamed.onHead(status, headers["content-type"] ?? "") }
+        request.onBody = streamed.onBody
+        self.http.start(request) { onEnd(EngineAnswer($0)) }
+    }
+
+    private func post(_ path: String, _ body: HTTPRequestBody, requestID: String) -> HTTPRequest {
+        HTTPRequest(
             method: .post,
             url: self.address.url + path,
             headers: [
                 HTTPHeader(name: "content-type", value: "application/json"),
                 HTTPHeader(name: "x-request-id", value: requestID),
             ],
-            body: .bytes(body),
+            body: body,
             limits: self.limits.transfer,
-            maximumResponseBytes: self.limits.maximumAnswerBytes,
-            group: group
+            maximumResponseBytes: self.limits.maximumAnswerBytes
         )
-        self.http.start(request) { result in
-            switch result {
-            case .success(let response): onAnswer(.answered(EngineResponse(response)))
-            case .failure(let error): onAnswer(EngineAnswer(error))
-            }
-        }
     }
 
     /// The models it serves now; an engine that was given a model only has to answer.
@@ -124,71 +180,5 @@ public struct EngineLimits: Sendable {
         self.transfer = transfer
         self.health = health
         self.maximumAnswerBytes = maximumAnswerBytes
-    }
-}
-
-/// What came back.
-public enum EngineAnswer: Sendable {
-    /// A whole HTTP answer of any status.
-    case answered(EngineResponse)
-    /// No whole answer.
-    case failed(AttemptFailure)
-    /// The caller cancelled it.
-    case cancelled
-
-    init(_ error: HTTPTransferError) {
-        switch error.code {
-        case .cancelled, .shutDown: self = .cancelled
-        default: self = .failed(AttemptFailure(error))
-        }
-    }
-}
-
-/// An HTTP answer of an engine.
-public struct EngineResponse: Sendable {
-    /// HTTP status.
-    public var status: Int
-    /// Its Retry-After in milliseconds, if it sent one in seconds or as a date.
-    public var retryAfterMilliseconds: Int64?
-    /// Its own id of the request; empty when it sent none.
-    public var requestID: String
-    /// The body as it came.
-    public var body: [UInt8]
-
-    /// Makes an answer.
-    public init(status: Int, retryAfterMilliseconds: Int64? = nil, requestID: String = "", body: [UInt8]) {
-        self.status = status
-        self.retryAfterMilliseconds = retryAfterMilliseconds
-        self.requestID = requestID
-        self.body = body
-    }
-
-    init(_ response: HTTPResponse) {
-        self.status = response.status
-        self.body = response.body
-        self.requestID = response.headers["x-request-id"] ?? ""
-        // Only answers that ask for patience are worth the look-up.
-        self.retryAfterMilliseconds =
-            response.status == 429 || response.status == 503
-            ? response.headers["retry-after"].flatMap { Self.milliseconds(retryAfter: $0) } : nil
-    }
-
-    /// Seconds, or a date (RFC 9110, 10.2.3); nil when it is neither. At most a day.
-    private static func milliseconds(retryAfter text: String) -> Int64? {
-        (Int64(text) ?? HTTPDate.secondsUntil(text)).map { min(max($0, 0), 86_400) * 1_000 }
-    }
-}
-
-extension AttemptFailure {
-    init(_ error: HTTPTransferError) {
-        let kind: Kind =
-            switch error.code {
-            case .resolve, .connect, .tls, .timeout(.connect): .unreachable
-            case .timeout: .timedOut
-            case .responseTooLarge: .answerTooLarge
-            case .invalidRequest: .unsendable
-            default: .broken
-            }
-        self.init(kind: kind, mayHaveRun: error.mayHaveBeenSent, message: error.message)
     }
 }

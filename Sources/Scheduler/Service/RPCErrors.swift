@@ -114,7 +114,7 @@ enum RPCErrors {
     )
 
     /// Ids come from outside: never a long echo.
-    private static func shown(_ id: String) -> String {
+    static func shown(_ id: String) -> String {
         id.utf8.count <= 64 ? id : String(id.prefix(64)) + "..."
     }
 }

@@ -18,6 +18,8 @@ public struct SchedulerConfiguration: Sendable {
     public var engines: [EngineAddress] = []
     /// Most requests in flight at one engine.
     public var engineConcurrency = 256
+    /// Percent of these that are kept free for online requests while there are such; 0 to 90.
+    public var onlineReserve = 25
     /// How long engines may take.
     public var engineLimits = EngineLimits()
     /// Which attempts are repeated.

@@ -73,6 +73,7 @@ package struct SchedulerNode: Sendable {
         )
         let dispatcher = Dispatcher(
             retry: configuration.retry,
+            reserve: OnlineReserve(percent: configuration.onlineReserve),
             ownership: ownership,
             platform: platform,
             logger: logger
@@ -119,6 +120,7 @@ package struct SchedulerNode: Sendable {
         ).register(in: &router)
         BatchesHandlers(store: parts.store, runner: runner, platform: platform, logger: logger)
             .register(in: &router)
+        InferenceHandlers(dispatcher: dispatcher).register(in: &router)
         StatusHandlers(
             store: parts.store,
             dispatcher: dispatcher,

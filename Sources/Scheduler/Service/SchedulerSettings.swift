@@ -27,6 +27,12 @@ public enum SchedulerSettings {
         default: 256,
         in: 1...16_384
     )
+    static let onlineReserve = SettingKey<Int>.integer(
+        "online-reserve",
+        "percent of an engine's places that batches leave free while there are online requests, and a minute longer",
+        default: 25,
+        in: 0...90
+    )
     static let engineConnectTimeout = Self.engineTimeout("connect", "for a connection", default: "5s")
     static let engineFirstByteTimeout = Self.engineTimeout(
         "first-byte",
@@ -64,8 +70,9 @@ public enum SchedulerSettings {
         version: SchedulerApplication.version,
         settings: [
             SchedulerSettings.listen.erased, SchedulerSettings.data.erased, SchedulerSettings.engine.erased,
-            SchedulerSettings.engineConcurrency.erased, SchedulerSettings.engineConnectTimeout.erased,
-            SchedulerSettings.engineFirstByteTimeout.erased, SchedulerSettings.engineIdleTimeout.erased,
+            SchedulerSettings.engineConcurrency.erased, SchedulerSettings.onlineReserve.erased,
+            SchedulerSettings.engineConnectTimeout.erased, SchedulerSettings.engineFirstByteTimeout.erased,
+            SchedulerSettings.engineIdleTimeout.erased,
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
             SchedulerSettings.sweepInterval.erased,
         ] + SchedulerSettings.tls + [ProgramStart.logLevel.erased]
@@ -79,6 +86,7 @@ extension SchedulerConfiguration {
         self.listen = try values.required(SchedulerSettings.listen)
         self.engines = values[SchedulerSettings.engine] ?? []
         self.engineConcurrency = try values.required(SchedulerSettings.engineConcurrency)
+        self.onlineReserve = try values.required(SchedulerSettings.onlineReserve)
         self.engineLimits.transfer = TransferLimits(
             connect: try values.required(SchedulerSettings.engineConnectTimeout),
             firstByte: try values.required(SchedulerSettings.engineFirstByteTimeout),

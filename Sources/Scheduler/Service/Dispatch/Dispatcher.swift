@@ -11,18 +11,32 @@ import Synchronization
 /// Answers arrive on the HTTP client's thread, which also picks and sends the next line: a line costs no hop between
 /// threads. Nothing here blocks.
 final class Dispatcher: Service {
-    typealias State = DispatchState<Int, LineRequest>
+    typealias State = DispatchState<Owner, Item>
+
+    /// Who takes turns.
+    enum Owner: Sendable, Hashable {
+        /// A job's lines, by its number.
+        case job(Int)
+        /// A tenant's own requests.
+        case tenant(String)
+    }
+
+    /// What waits for a place at an engine.
+    enum Item: Sendable {
+        case line(LineRequest)
+        case request(PlaceRequest)
+    }
 
     /// Answers that wait for their commit may hold this many bytes; then nothing more is sent.
     static let maximumUncommittedBytes = 64 << 20
     /// How often what holds lines up is looked at.
     private static let tick = Duration.milliseconds(50)
 
-    private let state = Mutex(State())
-    private let engines = Mutex<[any Engine]>([])
+    let state: Mutex<State>
+    let engines = Mutex<[any Engine]>([])
     private let uncommittedBytes = Atomic<Int>(0)
-    private let retry: RetryPolicy
-    private let platform: Platform
+    let retry: RetryPolicy
+    let platform: Platform
     private let ownership: OwnershipKeeper
     private let logger: Logger
     private let engineToAsk: AsyncStream<Int>.Continuation
@@ -32,8 +46,17 @@ final class Dispatcher: Service {
     private let delays: AsyncStream<Void>
     private let delay: AsyncStream<Void>.Continuation
     private let isTicking = Atomic<Bool>(false)
+    /// Requests other than lines that wait for a place.
+    let waitingRequests = Atomic<Int>(0)
 
-    init(retry: RetryPolicy, ownership: OwnershipKeeper, platform: Platform, logger: Logger) {
+    init(
+        retry: RetryPolicy,
+        reserve: OnlineReserve = OnlineReserve(),
+        ownership: OwnershipKeeper,
+        platform: Platform,
+        logger: Logger
+    ) {
+        self.state = Mutex(State(reserve: reserve))
         self.retry = retry
         self.ownership = ownership
         self.platform = platform
@@ -82,11 +105,13 @@ extension Dispatcher {
 
     func engineIsReady(_ index: Int, models: [String]) {
         self.state.withLock { $0.engineIsReady(index, models: models) }
+        self.refuseStranded()
         self.pump()
     }
 
     func engineIsDown(_ index: Int, reason: String) {
         self.state.withLock { $0.engineIsDown(index, reason: reason) }
+        self.refuseStranded()
     }
 
     /// The engines as they are now, with their addresses.
@@ -113,13 +138,13 @@ extension Dispatcher {
     /// Queues lines of one job for one model.
     func offer(_ lines: [LineRequest], of job: RunningJob, model: String) {
         job.linesWereQueued(lines.count)
-        self.state.withLock { $0.offer(lines, job: job.number, model: model) }
+        self.state.withLock { $0.offer(lines.map(Item.line), job: .job(job.number), model: model) }
         self.pump()
     }
 
     /// Takes back what is not in flight.
     func withdraw(_ job: RunningJob) {
-        _ = self.state.withLock { $0.withdraw(job.number) }
+        _ = self.state.withLock { $0.withdraw(.job(job.number)) }
     }
 
     /// Answers of this many bytes were committed, or dropped.
@@ -128,19 +153,25 @@ extension Dispatcher {
         if before >= Self.maximumUncommittedBytes { self.pump() }
     }
 
-    /// Sends as long as there is a line and a place for it.
-    private func pump() {
+    /// Sends as long as there is something and a place for it.
+    func pump() {
         defer { self.watchDelays() }
-        // The lease is looked at before each line: a scheduler that was paused must not send (I-08).
-        while self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes, self.ownership.mayAct {
-            let now = self.platform.time.monotonicMilliseconds()
-            guard let next = self.state.withLock({ $0.next(at: now) }) else { return }
-            if next.line.job.take() {
-                self.send(next.line, to: next.engine)
-            } else {
-                self.state.withLock { $0.requestEnded(engine: next.engine) }
+        while let next = self.next() {
+            switch next.line {
+            case .request(let request): self.place(request, next)
+            case .line(let line) where line.job.take(): self.send(line, to: next.engine)
+            case .line: self.state.withLock { $0.requestEnded(engine: next.engine) }
             }
         }
+    }
+
+    private func next() -> State.Assignment? {
+        // The lease is looked at before each line: a scheduler that was paused must not send (I-08). Other requests
+        // belong to no lease.
+        let mayRunLines =
+            self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes && self.ownership.mayAct
+        let now = self.platform.time.monotonicMilliseconds()
+        return self.state.withLock { $0.next(at: now, batch: mayRunLines) }
     }
 
     private func send(_ line: LineRequest, to index: Int) {
@@ -173,13 +204,14 @@ extension Dispatcher {
         line.job.requestEnded()
     }
 
-    private func note(_ verdict: RetryPolicy.EngineVerdict, about index: Int, _ answer: EngineAnswer) {
+    func note(_ verdict: RetryPolicy.EngineVerdict, about index: Int, _ answer: EngineAnswer) {
         switch verdict {
         case .fine, .unknown: break
         case .changed: self.engineToAsk.yield(index)
         case .busy(let milliseconds):
             let until = self.platform.time.monotonicMilliseconds() + milliseconds
             self.state.withLock { $0.engineIsBusy(index, until: until) }
+            self.refuseStranded()
         case .unreachable:
             guard case .failed(let failure) = answer else { return }
             self.engineIsDown(index, reason: failure.message)
@@ -203,45 +235,7 @@ extension Dispatcher {
             if counted { again.attempts += 1 }
             let due = delay > 0 ? self.platform.time.monotonicMilliseconds() + delay : nil
             line.job.linesWereQueued(1)
-            self.state.withLock { $0.giveBack(again, job: line.job.number, model: line.model, due: due) }
+            self.state.withLock { $0.giveBack(.line(again), job: .job(line.job.number), model: line.model, due: due) }
         }
-    }
-}
-
-extension AttemptResult {
-    /// nil: the request was cancelled, which says nothing.
-    fileprivate init?(_ answer: EngineAnswer) {
-        switch answer {
-        case .answered(let response):
-            self = .answered(status: response.status, retryAfterMilliseconds: response.retryAfterMilliseconds)
-        case .failed(let failure): self = .failed(failure)
-        case .cancelled: return nil
-        }
-    }
-}
-
-extension LineAnswer.Content {
-    fileprivate init(_ answer: EngineAnswer) {
-        switch answer {
-        case .answered(let response):
-            self = .answered(status: response.status, requestID: response.requestID, body: response.body)
-        case .failed(let failure): self = .failed(LineError(failure))
-        case .cancelled: self = .failed(.cancelled)
-        }
-    }
-}
-
-extension LineError {
-    /// The error line of a request that never got a whole answer (A5-03).
-    fileprivate init(_ failure: AttemptFailure) {
-        let code =
-            switch failure.kind {
-            case .unreachable: "engine_unreachable"
-            case .broken: "engine_connection_error"
-            case .timedOut: "engine_timeout"
-            case .answerTooLarge: "engine_answer_too_large"
-            case .unsendable: "invalid_request"
-            }
-        self.init(code: code, message: failure.message)
     }
 }
