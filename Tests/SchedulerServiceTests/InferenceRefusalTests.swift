@@ -34,7 +34,6 @@ struct InferenceRefusalTests {
         ("too many bytes", [Self.head(9), Self.chunk(0, 10)], false, "more than the 9"),
         ("too few bytes", [Self.head(9), Self.chunk(0, 8)], true, "8 bytes came where 9"),
         ("a large chunk", [Self.head(1 << 20), Self.chunk(0, 256 << 10 + 1)], false, "give 1 to 262144"),
-        ("over credit", [Self.head(99)] + (0..<33).map { Self.chunk($0, 1) }, false, "no credit"),
         ("large grant", [Self.head(9), InferRequest(part: .credit(Credit(messages: 33)))], false, "more than 64"),
     ]
 
@@ -50,6 +49,19 @@ struct InferenceRefusalTests {
                 let status = try await bench.client.call(AdminService.getStatus, GetStatusRequest())
                 #expect(status.engines.map(\.requestsInFlight) == [0])
             }
+        }
+    }
+
+    @Test("G6-02 chunks beyond the credit are refused while the engine reads nothing")
+    func overCredit() async throws {
+        let engine = ScriptedEngine()
+        try await Bench.run(engines: [engine]) { bench in
+            async let error = bench.failure(of: [Self.head(99)] + (0..<33).map { Self.chunk($0, 1) })
+            let call = try #require(await engine.next())
+            while !call.request.control.isCancelled { await Task.yield() }
+            call.end(.cancelled)
+            let refusal = try await error
+            #expect(refusal?.code == .invalidArgument && refusal?.message.contains("no credit") == true)
         }
     }
 

@@ -152,9 +152,9 @@ import Testing
         #expect(machine.dataReceived(flags: [], data: ByteBuffer()) == .accepted)
     }
 
-    @Test("G6-02 a megabyte waits, but a single message may be longer")
+    @Test("G6-02 a megabyte and its envelopes wait, but a single message may be longer")
     func windowBytes() {
-        let large = ByteBuffer(repeating: 1, count: StreamInbox.maximumBytes + 1)
+        let large = ByteBuffer(repeating: 1, count: StreamInbox.maximumBytes + StreamInbox.maximumEnvelopeBytes + 1)
         var machine = self.machine(.clientStream)
         #expect(machine.dataReceived(flags: [], data: large) == .accepted)
         #expect(machine.dataReceived(flags: [], data: ByteBuffer()) == .windowFull)
@@ -162,6 +162,8 @@ import Testing
         let half = ByteBuffer(repeating: 1, count: StreamInbox.maximumBytes / 2)
         #expect(machine.dataReceived(flags: [], data: half) == .accepted)
         #expect(machine.dataReceived(flags: [], data: half) == .accepted)
+        let envelopes = ByteBuffer(repeating: 1, count: StreamInbox.maximumEnvelopeBytes)
+        #expect(machine.dataReceived(flags: [], data: envelopes) == .accepted)
         #expect(machine.dataReceived(flags: [], data: self.message) == .windowFull)
     }
 

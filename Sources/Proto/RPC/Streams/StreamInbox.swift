@@ -4,9 +4,10 @@ import NIOCore
 struct StreamInbox: Sendable {
     /// Most messages that wait (G5-05): what Go's peers buffer, so no peer may count on more.
     static let maximumMessages = 64
-    /// Most bytes that wait, but a single message may be longer: a mebibyte and what the envelopes of so many messages
-    /// take, since credits count the bytes inside.
-    static let maximumBytes = 1 << 20 + maximumMessages * 64
+    /// Most bytes that wait, but a single message may be longer.
+    static let maximumBytes = 1 << 20
+    /// What the messages may have around these bytes: credits count what is inside.
+    static let maximumEnvelopeBytes = maximumMessages * 64
 
     enum Next: Equatable {
         /// A message; with `resume` a frame that was held back now has room and should be tried again.
@@ -42,7 +43,7 @@ struct StreamInbox: Sendable {
 
     /// Takes a message; gives false, and takes nothing, when there is no room for it.
     mutating func offer(_ message: ByteBuffer) -> Bool {
-        let fits = self.bytes + message.readableBytes <= Self.maximumBytes
+        let fits = self.bytes + message.readableBytes <= Self.maximumBytes + Self.maximumEnvelopeBytes
         guard self.messages.isEmpty || (fits && self.messages.count < Self.maximumMessages) else {
             self.isHolding = true
             return false
