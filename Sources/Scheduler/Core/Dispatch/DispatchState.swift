@@ -2,8 +2,9 @@
 /// milliseconds of any monotonic clock.
 ///
 /// A *pool* is the set of engines that serve one model. Within a pool the engine with the fewest requests in flight is
-/// taken; between jobs lines take turns. An online request is a line of the class that goes first: it takes any place,
-/// the others leave it some (`OnlineReserve`) and get none at an engine that it waits for (design section 5).
+/// taken; between jobs lines take turns. An online request is a line of the class that goes first, so that while one
+/// waits for an engine no other line is sent there; it takes any place, the others leave it some (`OnlineReserve`, design
+/// section 5).
 public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable {
     /// An engine as the dispatcher sees it.
     public struct Engine: Sendable, Equatable {
@@ -222,14 +223,9 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         return best?.index
     }
 
-    /// Whether an engine has a free place for what is not online: none while an online request waits for it.
+    /// Whether an engine has a place for what is not online, as far as the reserve goes.
     private func hasOfflinePlace(_ engine: Engine, at now: Int64) -> Bool {
         let reserved = engine.reservedUntil > now ? self.reserve.places(of: engine.concurrency) : 0
-        guard engine.offlineInFlight < engine.concurrency - reserved else { return false }
-        for queue in self.queues {
-            guard queue.dispatchClass == .online else { return true }
-            if engine.models.contains(queue.model) { return false }
-        }
-        return true
+        return engine.offlineInFlight < engine.concurrency - reserved
     }
 }
