@@ -84,6 +84,16 @@ struct InferenceRefusalTests {
         }
     }
 
+    @Test("design 3: a service sends the classes that its rule names")
+    func classesOfServices() throws {
+        let service = RPCCaller(name: "reports", roles: .service, tenant: "t", requestClasses: [.flex, .batch])
+        let context = RPCContext(caller: service)
+        #expect(try EngineRequest(Bench.head(.flex, bytes: 1), context).tenant == "t")
+        let error = #expect(throws: RPCError.self) { try EngineRequest(Bench.head(.online), context) }
+        #expect(error?.code == .permissionDenied)
+        #expect(error?.message == "reports may not send requests of the class online.")
+    }
+
     @Test("without an engine that answers nothing waits")
     func enginesThatAreDown() async throws {
         let nobody = EngineClient(

@@ -12,7 +12,7 @@ struct EngineRequest: Sendable {
     let requestID: String
 
     /// Checks the head of a call.
-    /// - Throws: INVALID_ARGUMENT, with the field at fault.
+    /// - Throws: INVALID_ARGUMENT, with the field at fault; PERMISSION_DENIED for a class that the caller may not send.
     init(_ head: InferHead, _ context: RPCContext) throws(RPCError) {
         self.dispatchClass =
             switch head.requestClass {
@@ -21,6 +21,14 @@ struct EngineRequest: Sendable {
             case .batch: .batch
             default: throw RPCErrors.invalid("request_class", "Give a request class: online, flex or batch.")
             }
+        guard context.caller.maySend(head.requestClass) else {
+            throw RPCErrors.make(
+                .permissionDenied,
+                "\(context.caller.name) may not send requests of the class \(self.dispatchClass).",
+                reason: "class_not_allowed",
+                param: "request_class"
+            )
+        }
         guard BatchRequest.endpoints.contains(head.path) else {
             let known = BatchRequest.endpoints.joined(separator: ", ")
             throw RPCErrors.invalid("path", "'\(RPCErrors.shown(head.path))' is not a path of an engine: use \(known).")
