@@ -430,11 +430,35 @@ class OneofMember:
         out.line("}")
 
 
+def all_messages(files, messages, roles):
+    """A list of the messages of all files, so that what must hold for each of them is tested without naming it."""
+    out = Writer()
+    out.line("// Generated from all .proto files by `make protos`. Do not edit.")
+    out.line("// swift-format-ignore-file")
+    out.line()
+    out.line("/// The messages of all .proto files.")
+    out.open("public enum AllMessages")
+    out.line("/// Full name on the wire and Swift type of each, sorted by name.")
+    out.line("public static let types: [(name: String, type: any ProtoMessage.Type)] = [")
+    found = {}
+    for file in files:
+        output = FileOutput(file, messages, roles)
+        for name, message in checks.messages_by_name([file]).items():
+            if not message.options.map_entry:
+                found[name.lstrip(".")] = output.swift_type(name)
+    for name in sorted(found):
+        out.line(f'    (name: "{name}", type: {found[name]}.self),')
+    out.line("]")
+    out.close()
+    return out.text()
+
+
 def generate(request, roles):
     response = plugin_pb2.CodeGeneratorResponse()
     messages = checks.messages_by_name(request.proto_file)
-    for file in request.proto_file:
-        if file.name in request.file_to_generate:
-            name = file.name.replace("/", "_").replace(".proto", ".pb.swift")
-            response.file.add(name=name, content=FileOutput(file, messages, roles).generate())
+    files = [file for file in request.proto_file if file.name in request.file_to_generate]
+    for file in files:
+        name = file.name.replace("/", "_").replace(".proto", ".pb.swift")
+        response.file.add(name=name, content=FileOutput(file, messages, roles).generate())
+    response.file.add(name="all_messages.pb.swift", content=all_messages(files, messages, roles))
     return response

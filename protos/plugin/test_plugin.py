@@ -58,7 +58,7 @@ class PluginTests(unittest.TestCase):
     def test_a_method_has_the_roles_of_its_option_in_swift_and_none_in_c(self):
         text = self.ACCESS % "option (backfill.access.v1.allow) = {roles: [ROLE_GATEWAY, ROLE_OPERATOR]};"
         swift, complaint = generate("swift", text)
-        self.assertEqual((complaint, list(swift)), ("", ["t.pb.swift"]))
+        self.assertEqual((complaint, sorted(swift)), ("", ["all_messages.pb.swift", "t.pb.swift"]))
         self.assertIn('name: "M", roles: [.gateway, .operator])', swift["t.pb.swift"])
         c, complaint = generate("c", text)
         self.assertEqual((complaint, sorted(c)), ("", ["include/t.pb-c.h", "t.pb-c.c"]))
@@ -68,6 +68,12 @@ class PluginTests(unittest.TestCase):
         self.assertIn("t.v1.S/M: say who may call it", generate("swift", self.ACCESS % "")[1])
         nobody = "option (backfill.access.v1.allow) = {roles: [ROLE_UNSPECIFIED]};"
         self.assertIn("t.v1.S/M: role 0 means nobody", generate("swift", self.ACCESS % nobody)[1])
+
+    def test_the_list_of_messages_has_nested_ones_and_no_map_entries(self):
+        text = self.HEAD + "message B { map<string, string> m = 1; message Inner {} } message A {}"
+        listed = generate("swift", text)[0]["all_messages.pb.swift"]
+        names = [line.split('"')[1] for line in listed.splitlines() if "name: \"" in line]
+        self.assertEqual(names, ["t.v1.A", "t.v1.B", "t.v1.B.Inner"])
 
     def test_an_unknown_output_is_refused(self):
         self.assertIn("'c' or 'swift'", generate("java", self.HEAD + "message A {}")[1])
