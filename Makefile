@@ -94,6 +94,12 @@ soak-wire: export MINUTES = 10
 soak-wire: deps ## run calls and streams for MINUTES (10) under random resets, rude peers and cancels, with and without TLS
 	@scripts/soak_wire.sh
 
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: deps ## fuzz what reads a peer's bytes for SECONDS (600); what is found stays for the next run
+	@scripts/fuzz.sh $(SECONDS) $(SEED)
+
 .PHONY: mutate
 mutate: deps ## take the protections away one at a time and see the named test fail
 	@python3 -B scripts/mutate.py --work .build/mutants

@@ -16,6 +16,8 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 swift build --build-tests
 swift test --skip-build --disable-xctest --xunit-output "$results/unit.xml"
+step "fuzzing: what reads a peer's bytes, for a moment"
+scripts/fuzz.sh 10
 step "simulation: the fixed seeds, which have to cover everything"
 SEEDS=22 FIRST=1 scripts/simulate.sh --coverage
 step "simulation: new seeds"

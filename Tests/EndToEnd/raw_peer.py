@@ -17,12 +17,12 @@ REQUEST, RESPONSE, DATA = 1, 2, 3
 CLOSED, OPEN, NO_DATA = 1, 2, 4
 
 
-def messages():
-    """The message classes of all .proto files, by full name."""
-    files = [str(path.relative_to(PROTOS)) for path in sorted(PROTOS.rglob("*.proto"))]
+def messages(protos=PROTOS):
+    """The message classes of all .proto files of a folder, by full name."""
+    files = [str(path.relative_to(protos)) for path in sorted(protos.rglob("*.proto"))]
     with tempfile.NamedTemporaryFile() as output:
         command = ["protoc", "--include_imports", f"--descriptor_set_out={output.name}", *files]
-        subprocess.run(command, cwd=PROTOS, check=True)
+        subprocess.run(command, cwd=protos, check=True)
         described = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(output.name).read_bytes())
     pool = descriptor_pool.DescriptorPool()
     for file in described.file:

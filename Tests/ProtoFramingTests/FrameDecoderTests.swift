@@ -100,6 +100,7 @@ import Testing
         #expect(throws: FrameError.tooLargeToDiscard(header)) { try decoder.next() }
         decoder.append(encoded(self.first))
         #expect(throws: FrameError.tooLargeToDiscard(header)) { try decoder.next() }
+        #expect(decoder.bufferedBytes == 0)
     }
 
     @Test("G2-03 frames of unknown types are passed over", arguments: [UInt8(0), 4, 255])

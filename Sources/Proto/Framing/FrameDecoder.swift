@@ -42,8 +42,10 @@ public struct FrameDecoder: Sendable {
         self.buffer.readableBytes
     }
 
-    /// Adds bytes as they came from the peer. Call `next()` afterwards until it gives nil.
+    /// Adds bytes as they came from the peer. Call `next()` afterwards until it gives nil. Once that has thrown, bytes
+    /// are dropped.
     public mutating func append(_ bytes: ByteBuffer) {
+        if case .failed = self.state { return }
         if self.buffer.readableBytes == 0 {
             self.buffer = bytes
         } else if self.buffer.readerIndex == 0 {

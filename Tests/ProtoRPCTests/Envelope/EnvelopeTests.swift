@@ -46,6 +46,19 @@ import Testing
         #expect(read.metadata == envelope.metadata, "seed \(seed)")
     }
 
+    @Test(
+        "a key or a length of more than five bytes is refused, as protobuf-c does",
+        arguments: [
+            // Field 16 and its number in six bytes; field 3 and its length of 0 in six bytes.
+            [0x80, 0x81, 0x80, 0x80, 0x80, 0x00, 0x00], [0x1A, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00],
+        ] as [[UInt8]]
+    )
+    func longForms(bytes: [UInt8]) {
+        let data = ByteBuffer(bytes: bytes)
+        #expect(throws: EnvelopeError.malformed) { try RequestEnvelope(reading: data, limits: self.limits) }
+        #expect(throws: ProtoDecodingError.malformed) { try Envelope.Request(serialized: data) }
+    }
+
     @Test("damaged requests never crash, and what both accept they read alike", arguments: 0..<300)
     func damaged(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))

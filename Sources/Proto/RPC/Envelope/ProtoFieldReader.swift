@@ -25,6 +25,10 @@ struct ProtoFieldReader {
         var type: WireType
     }
 
+    /// Keys and lengths are numbers of 32 bits; longer forms of them are refused, as protobuf-c does.
+    private static let maximumLengthBytes = 5
+    private static let maximumVarintBytes = 10
+
     private(set) var buffer: ByteBuffer
 
     init(_ buffer: ByteBuffer) {
@@ -34,7 +38,7 @@ struct ProtoFieldReader {
     /// The next field's key, or nil at the end.
     mutating func next() throws(EnvelopeError) -> Field? {
         guard self.buffer.readableBytes > 0 else { return nil }
-        let key = try self.varint()
+        let key = try self.varint(maximumBytes: Self.maximumLengthBytes)
         // Field numbers are 1 ... 2^29 - 1; groups are not part of proto3.
         guard let type = WireType(rawValue: key & 7), (1..<(1 << 29)).contains(key >> 3) else {
             throw .malformed
@@ -43,10 +47,14 @@ struct ProtoFieldReader {
     }
 
     mutating func varint() throws(EnvelopeError) -> UInt64 {
+        try self.varint(maximumBytes: Self.maximumVarintBytes)
+    }
+
+    private mutating func varint(maximumBytes: Int) throws(EnvelopeError) -> UInt64 {
         var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 70, by: 7) {
+        for index in 0..<maximumBytes {
             guard let byte = self.buffer.readInteger(as: UInt8.self) else { throw .malformed }
-            value |= UInt64(byte & 0x7f) << shift
+            value |= UInt64(byte & 0x7f) << UInt64(7 * index)
             if byte < 0x80 { return value }
         }
         throw .malformed
@@ -54,7 +62,7 @@ struct ProtoFieldReader {
 
     /// A length-delimited field's content, sharing the storage.
     mutating func bytes() throws(EnvelopeError) -> ByteBuffer {
-        let length = try self.varint()
+        let length = try self.varint(maximumBytes: Self.maximumLengthBytes)
         guard length <= UInt64(self.buffer.readableBytes), let slice = self.buffer.readSlice(length: Int(length)) else {
             throw .malformed
         }

@@ -1,0 +1,43 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Fuzz targets over the sources of Sources/Proto, which are linked here: a package of its own, since its build is
+// instrumented, and without sockets, so that it builds in a fraction of the time.
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+let buffers = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+
+func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency], sources: [String]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", sources: sources, swiftSettings: settings)
+}
+
+/// What of the RPC is pure.
+let pureSources = [
+    "Common/RPCError.swift", "Common/RPCStatus.swift", "Common/SocketOptions.swift", "Common/StreamAlarm.swift",
+    "Envelope", "Server/RefusedStreams.swift", "Server/ServerConnection+StateMachine.swift",
+    "Server/StreamIDWindow.swift", "Streams/ServerStream+StateMachine.swift", "Streams/StreamInbox.swift",
+    "Streams/StreamKind.swift",
+]
+
+let package = Package(
+    name: "fuzz",
+    dependencies: [.package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2")],
+    targets: [
+        .systemLibrary(name: "CProtobufC", path: "Sources/CProtobufC", pkgConfig: "libprotobuf-c"),
+        .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
+        module("ProtoMessages", "Proto/Messages", ["ProtoGenerated", buffers]),
+        module("ProtoFraming", "Proto/Framing", [buffers]),
+        module("ProtoRPC", "Proto/RPC", ["ProtoMessages", "ProtoFraming", buffers], sources: pureSources),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["ProtoGenerated", "ProtoMessages", "ProtoFraming", "ProtoRPC", buffers],
+            path: "Sources/Fuzz",
+            swiftSettings: settings
+        ),
+    ]
+)
