@@ -113,6 +113,20 @@ import Testing
         #expect(try decoder.events(after: encoded(self.second)) == [.frame(self.second)])
     }
 
+    @Test("G6-11 it tells whether a frame's data is incomplete, also when it is thrown away", arguments: [18, 100])
+    func insideData(length: UInt32) throws {
+        var decoder = FrameDecoder(limits: FrameLimits(maximumDataBytes: 32, maximumDiscardedBytes: 1_000))
+        var (_, rest) = oversized(length)
+        #expect(!decoder.isInsideData)
+        for count in [FrameHeader.size, 17] {
+            _ = try decoder.events(after: rest.cut(count))
+            #expect(decoder.isInsideData)
+        }
+        _ = try decoder.events(after: rest)
+        #expect(!decoder.isInsideData)
+        #expect(decoder.bytesReceived == UInt64(FrameHeader.size) + UInt64(length))
+    }
+
     @Test("G6-11 it tells whether a header is incomplete")
     func insideHeader() throws {
         var decoder = FrameDecoder()

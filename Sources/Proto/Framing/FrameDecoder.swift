@@ -27,6 +27,9 @@ public struct FrameDecoder: Sendable {
     /// Headers read so far; with `isInsideHeader` it tells a slow header from several quick ones.
     public private(set) var headersRead: UInt64 = 0
 
+    /// Bytes added so far.
+    public private(set) var bytesReceived: UInt64 = 0
+
     /// Makes a decoder for one connection.
     public init(limits: FrameLimits = FrameLimits()) {
         self.limits = limits
@@ -35,6 +38,14 @@ public struct FrameDecoder: Sendable {
     /// Whether some bytes of a header, but not all ten, have arrived.
     public var isInsideHeader: Bool {
         self.state == .header && self.buffer.readableBytes > 0
+    }
+
+    /// Whether a header was read and the data that it announced has not all arrived. Meaningful once `next()` gave nil.
+    public var isInsideData: Bool {
+        switch self.state {
+        case .data, .discarding: true
+        case .header, .failed: false
+        }
     }
 
     /// Bytes held, waiting for the rest of their frame.
@@ -46,6 +57,7 @@ public struct FrameDecoder: Sendable {
     /// are dropped.
     public mutating func append(_ bytes: ByteBuffer) {
         if case .failed = self.state { return }
+        self.bytesReceived += UInt64(bytes.readableBytes)
         if self.buffer.readableBytes == 0 {
             self.buffer = bytes
         } else if self.buffer.readerIndex == 0 {

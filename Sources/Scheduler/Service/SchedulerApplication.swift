@@ -108,6 +108,7 @@ public struct SchedulerApplication: Service {
             configuration: RPCServerConfiguration(
                 host: host,
                 port: self.configuration.listen.port,
+                limits: self.configuration.rpcLimits,
                 tls: tls.map { RPCServerTLS(source: $0, access: self.configuration.access) }
             ),
             router: router,

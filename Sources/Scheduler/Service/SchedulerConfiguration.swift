@@ -12,6 +12,8 @@ public struct SchedulerConfiguration: Sendable {
     public var tls: TLSConfiguration?
     /// What client certificates may do.
     public var access = RPCAccessPolicy.standard
+    /// What clients of the RPC may do.
+    public var rpcLimits = RPCServerLimits()
     /// Where records, files and result logs live.
     public var dataDirectory: String
     /// Engines that exist.

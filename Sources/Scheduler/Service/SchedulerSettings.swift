@@ -75,7 +75,7 @@ public enum SchedulerSettings {
             SchedulerSettings.engineIdleTimeout.erased,
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
             SchedulerSettings.sweepInterval.erased,
-        ] + SchedulerSettings.tls + [ProgramStart.logLevel.erased]
+        ] + SchedulerSettings.tls + RPCLimitSettings.all + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -95,6 +95,7 @@ extension SchedulerConfiguration {
         )
         self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
         self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
+        self.rpcLimits = try RPCLimitSettings.limits(values)
         try self.takeTLS(values)
     }
 }

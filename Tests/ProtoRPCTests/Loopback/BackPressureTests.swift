@@ -5,7 +5,7 @@ import Testing
 @testable import ProtoRPC
 
 @Suite struct BackPressureTests {
-    @Test("G6-11 with too much queued nothing more is read until the client takes its answers")
+    @Test("G6-11 T-22 with too much queued nothing more is read until the client takes its answers")
     func holdsReads() throws {
         let channel = EmbeddedChannel()
         let reads = ReadCounter()

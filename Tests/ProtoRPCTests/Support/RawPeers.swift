@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import ProtoFraming
@@ -63,6 +64,13 @@ final class RawConnection {
         guard let frame = try await self.nextFrame(), frame.type == .response else { return nil }
         let response = try Envelope.Response(serialized: frame.data)
         return (frame.streamID, response.status?.code ?? 0, response.status?.message ?? "", response.payload)
+    }
+
+    /// Closes so that the peer sees a reset.
+    func reset() async {
+        let atOnce = linger(l_onoff: 1, l_linger: 0)
+        try? await (self.channel.channel as? any SocketOptionProvider)?.setSoLinger(atOnce).get()
+        try? await self.channel.channel.close()
     }
 
     func close() async throws {

@@ -62,6 +62,12 @@ public struct RPCServerLimits: Sendable, Hashable {
     /// Time for a frame's header to be complete once its first byte has come; then the connection is closed.
     /// Default 10 s.
     public var headerTimeout = Duration.seconds(10)
+    /// Least bytes a second of a frame's data while it is incomplete and the server reads; measured over
+    /// `bodyProgressPeriod`, and then the connection is closed. 0: any pace will do. Default 1 KiB.
+    public var minimumBodyBytesPerSecond = 1 << 10
+    /// Over how long the pace of a frame's data is measured; a frame that is complete earlier is never too slow. Default
+    /// 10 s.
+    public var bodyProgressPeriod = Duration.seconds(10)
     /// How long a connection is not read because a handler leaves the messages of a stream waiting; then that stream
     /// fails with RESOURCE_EXHAUSTED (G5-05). Default 1 s, as Go has it.
     public var fullStreamPatience = Duration.seconds(1)

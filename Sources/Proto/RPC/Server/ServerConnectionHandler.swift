@@ -20,6 +20,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     private var machine: ServerConnectionStateMachine<ServerCall>
     private let writer = FrameWriter()
     private var headerWatch = HeaderWatch()
+    private let bodyWatch: BodyWatch
     private var context: ChannelHandlerContext?
     private var accepted: [ServerCall] = []
     private var answers: [ServerAnswer] = []
@@ -34,6 +35,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         self.limits = configuration.limits
         self.logger = logger
         self.decoder = FrameDecoder(limits: configuration.limits.frame)
+        self.bodyWatch = BodyWatch(limits: configuration.limits)
         self.machine = ServerConnectionStateMachine(
             maximumStreams: configuration.limits.maximumStreams,
             strictStreamIDs: configuration.strictStreamIDs
@@ -92,11 +94,17 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             self.accepted.removeAll(keepingCapacity: true)
         }
         self.writer.flush(to: context)
-        if self.held.frame == nil {
+        self.watchPace(context)
+    }
+
+    /// A peer may be slow only while it is the server that does not read on.
+    private func watchPace(_ context: ChannelHandlerContext) {
+        if self.held.frame == nil, !self.readIsHeld {
             self.headerWatch.update(self.decoder, timeout: self.limits.headerTimeout, context: context)
+            self.bodyWatch.update(self.decoder, context: context)
         } else {
-            // It is the server that does not read on.
             self.headerWatch.cancel()
+            self.bodyWatch.pause()
         }
     }
 
@@ -107,6 +115,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             context.read()
         } else {
             self.readIsHeld = true
+            self.watchPace(context)
         }
     }
 
@@ -118,6 +127,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     private func readOn(_ context: ChannelHandlerContext) {
         if self.readIsHeld, context.channel.isWritable, self.held.frame == nil {
             self.readIsHeld = false
+            self.watchPace(context)
             context.read()
         }
     }
@@ -411,6 +421,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         self.timer?.cancel()
         self.drainTimer?.cancel()
         self.headerWatch.cancel()
+        self.bodyWatch.cancel()
         self.accepted = []
         self.connection?.closed()
         self.connection = nil

@@ -1,0 +1,58 @@
+import ProtoRPC
+import Settings
+import Testing
+
+@testable import SchedulerService
+
+@Suite struct RPCLimitSettingsTests {
+    private func limits(_ arguments: String...) throws -> RPCServerLimits {
+        let values = try SchedulerSettings.schema.read(
+            arguments: ["--data", "d"] + arguments,
+            environment: [:],
+            readFile: { _ throws(SettingsError) in "" }
+        )
+        return try SchedulerConfiguration(values).rpcLimits
+    }
+
+    @Test("G6-11 the defaults of the settings are those of the server")
+    func defaults() throws {
+        #expect(try self.limits() == RPCServerLimits())
+    }
+
+    @Test("G6-11 each setting reaches the server")
+    func each() throws {
+        var expected = RPCServerLimits()
+        expected.maximumConnections = 1
+        expected.maximumStreams = 2
+        expected.maximumMetadataPairs = 5
+        expected.maximumMetadataBytes = 2_048
+        expected.maximumNameBytes = 100
+        expected.maximumQueuedBytes = 2 << 20
+        expected.headerTimeout = .seconds(3)
+        expected.minimumBodyBytesPerSecond = 0
+        let read = try self.limits(
+            "--rpc-connections",
+            "1",
+            "--rpc-streams",
+            "2",
+            "--rpc-metadata-pairs",
+            "5",
+            "--rpc-metadata-bytes",
+            "2048",
+            "--rpc-name-bytes",
+            "100",
+            "--rpc-queued-bytes",
+            "2097152",
+            "--rpc-header-timeout",
+            "3s",
+            "--rpc-body-rate",
+            "0"
+        )
+        #expect(read == expected)
+    }
+
+    @Test("G6-11 a limit that would shut everybody out is refused", arguments: ["--rpc-connections", "--rpc-streams"])
+    func nobody(_ name: String) {
+        #expect(throws: SettingsError.self) { try self.limits(name, "0") }
+    }
+}
