@@ -38,7 +38,7 @@ def filled(kind, *, alternative=0, unknown_enums=False):
 def fill(message, field, alternative, unknown_enums):
     repeated = field.label == Field.LABEL_REPEATED
     if field.message_type and field.message_type.GetOptions().map_entry:
-        getattr(message, field.name).update({"": "empty key", "key é": "value\0"})
+        getattr(message, field.name).update({"a": "first", "key é": "value\0"})
     elif field.message_type:
         kind = field.message_type._concrete_class
         inner = filled(kind, alternative=alternative, unknown_enums=unknown_enums)
@@ -67,6 +67,11 @@ def values(field, unknown_enums=False):
     return [-0.5, 1.5]
 
 
+def encode(message):
+    """The same bytes for the same message in each run."""
+    return message.SerializeToString(deterministic=True)
+
+
 def alternatives(kind):
     """How many fillings it takes to see every field of every oneof of the class itself."""
     return max([1, *(len(oneof.fields) for oneof in kind.DESCRIPTOR.oneofs)])
@@ -77,10 +82,8 @@ def add_unknown(kind, data):
     in the messages that it holds."""
     message = kind.FromString(data)
     for field, value in message.ListFields():
-        if not field.message_type:
-            continue
-        if field.message_type.GetOptions().map_entry:
+        if not field.message_type or field.message_type.GetOptions().map_entry:
             continue
         for inner in value if field.label == Field.LABEL_REPEATED else [value]:
-            inner.ParseFromString(add_unknown(type(inner), inner.SerializeToString(deterministic=True)))
-    return message.SerializeToString(deterministic=True) + UNKNOWN_FIELDS
+            inner.ParseFromString(add_unknown(type(inner), encode(inner)))
+    return encode(message) + UNKNOWN_FIELDS

@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "EndToEnd"))
 
 from raw_peer import CLOSED, DATA, HEADER, NO_DATA, OPEN, REQUEST, RESPONSE, messages
-from sample_messages import add_unknown, alternatives, filled
+from sample_messages import add_unknown, alternatives, encode, filled
 
 
 def fnv1a(text):
@@ -20,10 +20,6 @@ def fnv1a(text):
     for byte in text.encode():
         value = (value ^ byte) * 16_777_619 % (1 << 32)
     return value
-
-
-def encode(message):
-    return message.SerializeToString(deterministic=True)
 
 
 def message_inputs(kinds):
