@@ -108,8 +108,8 @@ public struct SchedulerApplication: Service {
             configuration: RPCServerConfiguration(
                 host: host,
                 port: self.configuration.listen.port,
-                limits: self.configuration.rpcLimits,
-                tls: tls.map { RPCServerTLS(source: $0, access: self.configuration.access) }
+                tls: tls.map { RPCServerTLS(source: $0, access: self.configuration.access) },
+                limits: self.configuration.rpcLimits
             ),
             router: router,
             logger: self.logger
