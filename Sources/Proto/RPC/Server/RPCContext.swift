@@ -69,7 +69,11 @@ public struct RPCMetadata: Sendable, Equatable {
 
     /// Takes pairs as they came; keys are lower-cased.
     init(_ pairs: [Envelope.KeyValue]) {
-        self.pairs = pairs.map { Envelope.KeyValue(key: $0.key.lowercased(), value: $0.value) }
+        let isLowerCase = pairs.allSatisfy { pair in
+            pair.key.utf8.allSatisfy { $0 < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        }
+        self.pairs =
+            isLowerCase ? pairs : pairs.map { Envelope.KeyValue(key: $0.key.lowercased(), value: $0.value) }
     }
 
     /// The first value of a key, given in lower case.

@@ -1,0 +1,72 @@
+/// What is compared with what.
+struct Contenders: Sendable {
+    let grpc: GRPC
+    let backfill: Backfill
+    let loops: EventLoops
+
+    /// All comparisons.
+    func compareAll(rounds: Int) async throws {
+        try await compare(
+            "unary calls of 1 KiB, 64 in flight, against grpc-swift-2",
+            unit: "call",
+            rounds: rounds,
+            [self.grpc(inFlight: 64, count: 12_800), self.async(inFlight: 64, count: 128_000)]
+        )
+        try await compare(
+            "unary calls of 1 KiB, 64 in flight, against raw frames",
+            unit: "call",
+            rounds: rounds,
+            [self.raw(count: 512_000), self.async(inFlight: 64, count: 128_000)]
+        )
+        try await compare(
+            "unary calls of 1 KiB, one at a time",
+            unit: "call",
+            rounds: rounds,
+            [self.grpc(inFlight: 1, count: 1_000), self.async(inFlight: 1, count: 10_000)]
+        )
+        try await compare(
+            "a server's stream of 100-byte messages",
+            unit: "message",
+            rounds: rounds,
+            [self.rawStream(count: 2_000_000), self.stream(count: 200_000)]
+        )
+    }
+
+    /// One of them alone.
+    func profile(_ name: String, count: Int) async throws -> Sample {
+        switch name {
+        case "raw": try await self.raw(count: count).run()
+        case "grpc": try await self.grpc(inFlight: 64, count: count).run()
+        case "stream": try await self.stream(count: count).run()
+        default: try await self.async(inFlight: 64, count: count).run()
+        }
+    }
+
+    private func raw(count: Int) -> Contender {
+        Contender(name: "raw frames") {
+            try await RawFrames.echo(payloadBytes: 1_024, inFlight: 64, count: count, loops: self.loops)
+        }
+    }
+
+    private func grpc(inFlight: Int, count: Int) -> Contender {
+        Contender(name: "grpc-swift-2") {
+            try await self.grpc.unary(payloadBytes: 1_024, inFlight: inFlight, count: count)
+        }
+    }
+
+    private func async(inFlight: Int, count: Int) -> Contender {
+        Contender(name: "backfill, async") {
+            try await self.backfill.unary(payloadBytes: 1_024, inFlight: inFlight, count: count)
+        }
+    }
+
+    private func rawStream(count: Int) -> Contender {
+        Contender(name: "raw frames") {
+            try await RawFrames.stream(payloadBytes: 100, count: count, loops: self.loops)
+        }
+    }
+
+    private func stream(count: Int) -> Contender {
+        Contender(name: "backfill, async") { try await self.backfill.serverStream(count: count) }
+    }
+}
