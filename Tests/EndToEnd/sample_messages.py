@@ -21,6 +21,14 @@ INTEGERS = {
 }
 
 
+def own_messages(kinds):
+    """Those of the classes that are sent as messages, by name: no entries of maps, and nothing of options."""
+    return {
+        name: kind for name, kind in sorted(kinds.items())
+        if not kind.DESCRIPTOR.GetOptions().map_entry and not name.startswith(("google.", "backfill.access."))
+    }
+
+
 def filled(kind, *, alternative=0, unknown_enums=False):
     """A message of the class with a value in every field; of a oneof in one, counted round from `alternative`."""
     message = kind()

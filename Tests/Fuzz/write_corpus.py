@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "EndToEnd"))
 
 from raw_peer import CLOSED, DATA, HEADER, NO_DATA, OPEN, REQUEST, RESPONSE, messages
-from sample_messages import add_unknown, alternatives, encode, filled
+from sample_messages import add_unknown, alternatives, encode, filled, own_messages
 
 
 def fnv1a(text):
@@ -82,7 +82,7 @@ def connection_inputs():
 
 
 def main():
-    kinds = {name: kind for name, kind in sorted(messages().items()) if not kind.DESCRIPTOR.GetOptions().map_entry}
+    kinds = own_messages(messages())
     inputs = [*message_inputs(kinds), *envelope_inputs(kinds), *frame_inputs(), *connection_inputs()]
     head = "# Written by write_corpus.py.\n"
     (HERE / "corpus.txt").write_text(head + "".join(f"{name} {data.hex()}\n" for name, data in inputs))

@@ -28,6 +28,7 @@ import Testing
         expected.maximumMetadataBytes = 2_048
         expected.maximumNameBytes = 100
         expected.maximumQueuedBytes = 2 << 20
+        expected.handshakeTimeout = .seconds(4)
         expected.headerTimeout = .seconds(3)
         expected.minimumBodyBytesPerSecond = 0
         let read = try self.limits(
@@ -45,6 +46,8 @@ import Testing
             "2097152",
             "--rpc-header-timeout",
             "3s",
+            "--rpc-handshake-timeout",
+            "4s",
             "--rpc-body-rate",
             "0"
         )

@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "EndToEnd"))
 
 from raw_peer import messages
-from sample_messages import add_unknown, alternatives, encode, filled
+from sample_messages import add_unknown, alternatives, encode, filled, own_messages
 
 
 def goldens(kinds):
@@ -25,8 +25,7 @@ def goldens(kinds):
 
 
 def main():
-    found = messages(HERE / "protos")
-    kinds = {name: kind for name, kind in sorted(found.items()) if not kind.DESCRIPTOR.GetOptions().map_entry}
+    kinds = own_messages(messages(HERE / "protos"))
     lines = [f"{name} {sent.hex() or '-'} {kept.hex() or '-'}" for name, sent, kept in goldens(kinds)]
     (HERE / "goldens.txt").write_text("# Written by write_goldens.py.\n" + "\n".join(lines) + "\n")
 

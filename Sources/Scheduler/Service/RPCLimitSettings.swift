@@ -39,6 +39,12 @@ enum RPCLimitSettings {
         default: 8 << 20,
         in: 1 << 20...1 << 30
     )
+    static let handshakeTimeout = SettingKey<Duration>.duration(
+        "rpc-handshake-timeout",
+        "how long the handshake of TLS may take",
+        default: "5s",
+        in: .milliseconds(10)...(.seconds(3_600))
+    )
     static let headerTimeout = SettingKey<Duration>.duration(
         "rpc-header-timeout",
         "how long the header of a frame may take once its first byte has come",
@@ -54,7 +60,8 @@ enum RPCLimitSettings {
 
     static let all = [
         Self.connections.erased, Self.streams.erased, Self.metadataPairs.erased, Self.metadataBytes.erased,
-        Self.nameBytes.erased, Self.queuedBytes.erased, Self.headerTimeout.erased, Self.bodyRate.erased,
+        Self.nameBytes.erased, Self.queuedBytes.erased, Self.handshakeTimeout.erased, Self.headerTimeout.erased,
+        Self.bodyRate.erased,
     ]
 
     static func limits(_ values: SettingsValues) throws(SettingsError) -> RPCServerLimits {
@@ -65,6 +72,7 @@ enum RPCLimitSettings {
         limits.maximumMetadataBytes = try values.required(Self.metadataBytes)
         limits.maximumNameBytes = try values.required(Self.nameBytes)
         limits.maximumQueuedBytes = try values.required(Self.queuedBytes)
+        limits.handshakeTimeout = try values.required(Self.handshakeTimeout)
         limits.headerTimeout = try values.required(Self.headerTimeout)
         limits.minimumBodyBytesPerSecond = try values.required(Self.bodyRate)
         return limits
