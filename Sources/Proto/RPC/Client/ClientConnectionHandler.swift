@@ -18,13 +18,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private var decoder: FrameDecoder
     private var machine: ClientConnectionStateMachine<ClientCaller>
     private let writer = FrameWriter()
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
     private var batch: [ClientConnection.Submission] = []
     private var timer: Scheduled<Void>?
     private var retireTimer: Scheduled<Void>?
     private var wasAnswered = false
-    private var held = HeldFrame()
-    private var readIsHeld = false
+    var held = HeldFrame()
 
     init(configuration: RPCClientConfiguration, logger: Logger) {
         self.maximumDataBytes = configuration.frame.maximumDataBytes
@@ -75,19 +74,13 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Nothing is read while a frame waits for room on its stream. It goes on however much is queued to be sent: the
-    /// server may wait for its own answers to be taken.
     func read(context: ChannelHandlerContext) {
-        if self.held.frame == nil {
-            context.read()
-        } else {
-            self.readIsHeld = true
-        }
+        self.readWhenPossible(context)
     }
 
     // MARK: - Frames
 
-    private func received(_ frame: Frame, context: ChannelHandlerContext) {
+    func received(_ frame: Frame, context: ChannelHandlerContext) {
         switch frame.type {
         case .response:
             if !self.wasAnswered {
@@ -124,7 +117,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             case .ended: self.machine.forget(streamID: frame.streamID)
             case .failed: self.leave(stream, context: context)
             case .windowFull:
-                self.held.hold(frame, patience: self.patience, on: context.eventLoop) { self.patienceEnded() }
+                self.hold(frame, patience: self.patience, context: context)
             }
         }
     }
@@ -135,44 +128,6 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             .resourceExhausted,
             "an answer of \(header.length) bytes; at most \(self.maximumDataBytes) are taken"
         )
-    }
-
-    /// A caller has made room, or the stream of the held frame may have ended: the frame is tried again.
-    func resumeReading() {
-        guard let context = self.context, self.retryHeldFrame(context) else { return }
-        self.goOn(context)
-    }
-
-    /// Gives false when no frame is held, or it is still.
-    private func retryHeldFrame(_ context: ChannelHandlerContext) -> Bool {
-        guard let frame = self.held.take() else { return false }
-        self.received(frame, context: context)
-        guard self.held.frame == nil else { return false }
-        self.held.settled()
-        return true
-    }
-
-    /// The held frame found no room in time.
-    private func patienceEnded() {
-        guard let context = self.context else { return }
-        if !self.retryHeldFrame(context), let frame = self.held.take() {
-            self.held.settled()
-            if case .deliver(.stream(let stream)) = self.machine.dataReceived(streamID: frame.streamID) {
-                stream.fail(.windowExceeded, atOnce: false)
-                self.leave(stream, context: context)
-                self.writer.flush(to: context)
-            }
-        }
-        self.goOn(context)
-    }
-
-    private func goOn(_ context: ChannelHandlerContext) {
-        self.readFrames(context)
-        if self.readIsHeld, self.held.frame == nil {
-            self.readIsHeld = false
-            context.read()
-        }
-        self.closeIfDone(context)
     }
 
     // MARK: - Calls
@@ -316,8 +271,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         self.timer?.cancel()
         self.retireTimer?.cancel()
         let message = "the connection to \(self.connection?.endpoint.description ?? "the server") was lost"
-        _ = self.held.take()
-        self.held.settled()
+        self.dropHeldFrame()
         for caller in self.machine.connectionClosed() {
             // Messages that came before are good.
             caller.fail(.unavailable, message, atOnce: false)
@@ -325,5 +279,25 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         self.connection?.closed()
         self.connection = nil
         self.context = nil
+    }
+}
+
+extension ClientConnectionHandler: FrameHolder {
+    /// However much is queued to be sent: the server may wait for its own answers to be taken.
+    func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        true
+    }
+
+    func fail(heldTooLong frame: Frame, context: ChannelHandlerContext) {
+        guard case .deliver(.stream(let stream)) = self.machine.dataReceived(streamID: frame.streamID) else { return }
+        stream.fail(.windowExceeded, atOnce: false)
+        self.leave(stream, context: context)
+        self.writer.flush(to: context)
+    }
+
+    func goOn(_ context: ChannelHandlerContext) {
+        self.readFrames(context)
+        self.readOn(context)
+        self.closeIfDone(context)
     }
 }

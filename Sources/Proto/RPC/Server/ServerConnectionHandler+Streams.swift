@@ -1,0 +1,43 @@
+import NIOCore
+import ProtoFraming
+
+// Messages of streams that come in.
+extension ServerConnectionHandler {
+    func deliver(_ frame: Frame, to call: ServerCall, context: ChannelHandlerContext) {
+        guard let state = call.stream?.state else { return }
+        switch state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
+        case .accepted:
+            break
+        case .windowFull:
+            let patience = TimeAmount(clamping: self.limits.fullStreamPatience)
+            self.hold(frame, patience: patience, context: context)
+        case .answer(let error, let cancel):
+            self.answer(frame.streamID, error, cancel: cancel, context: context)
+        }
+    }
+
+    func answer(_ streamID: UInt32, _ error: RPCError, cancel: Bool, context: ChannelHandlerContext) {
+        let call = self.machine.answered(streamID: streamID)
+        self.fail(streamID, error, cancelling: cancel ? call : nil, context: context)
+    }
+}
+
+extension ServerConnectionHandler: FrameHolder {
+    func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        context.channel.isWritable
+    }
+
+    func fail(heldTooLong frame: Frame, context: ChannelHandlerContext) {
+        guard let call = self.machine.answered(streamID: frame.streamID),
+            case .answer(let error, _) = call.stream?.state.withMachine({ $0.windowExceeded() })
+        else { return }
+        self.fail(frame.streamID, error, cancelling: call, context: context)
+    }
+
+    func goOn(_ context: ChannelHandlerContext) {
+        self.readFrames(context)
+        self.endRead(context)
+        self.readOn(context)
+        self.closeIfDrained(context)
+    }
+}
