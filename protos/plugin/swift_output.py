@@ -8,6 +8,7 @@ from google.protobuf.compiler import plugin_pb2
 import checks
 
 Field = descriptor_pb2.FieldDescriptorProto
+MethodOptions = descriptor_pb2.MethodOptions
 
 # Proto type -> (Swift type, default, lift expression, lower expression); {0} is the value.
 SCALARS = {
@@ -229,6 +230,9 @@ class FileOutput:
             types = f"{self.swift_type(method.input_type)}, {self.swift_type(method.output_type)}"
             roles = self.roles.roles(f"{full}/{method.name}", method)
             arguments = f'service: name, name: "{method.name}"' + (f", roles: [{', '.join(roles)}]" if roles else "")
+            # Only unary calls are made again.
+            harmless = kind == "RPCMethod" and method.options.idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+            arguments += ", isIdempotent: true" if harmless else ""
             out.line(f"public static let {name} = {kind}<{types}>({arguments})")
         out.close()
         out.line()

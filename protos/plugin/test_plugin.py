@@ -75,6 +75,14 @@ class PluginTests(unittest.TestCase):
         names = [line.split('"')[1] for line in listed.splitlines() if "name: \"" in line]
         self.assertEqual(names, ["t.v1.A", "t.v1.B", "t.v1.B.Inner"])
 
+    def test_a_method_may_be_declared_idempotent(self):
+        text = self.HEAD + ("message A {} service S { rpc Get(A) returns (A) { option idempotency_level = NO_SIDE_EFFECTS; } "
+                            "rpc Put(A) returns (A) { option idempotency_level = IDEMPOTENT; } rpc Add(A) returns (A); }")
+        swift = generate("swift", text)[0]["t.pb.swift"]
+        self.assertIn('name: "Get", isIdempotent: true)', swift)
+        self.assertIn('name: "Put", isIdempotent: true)', swift)
+        self.assertIn('name: "Add")', swift)
+
     def test_an_unknown_output_is_refused(self):
         self.assertIn("'c' or 'swift'", generate("java", self.HEAD + "message A {}")[1])
 

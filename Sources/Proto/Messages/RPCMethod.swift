@@ -6,13 +6,17 @@ public struct RPCMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable
     public let name: String
     /// Who may call it.
     public let roles: RPCRoles
+    /// Whether a call does no harm when it is made twice, so that it may be made again when it is not known whether it
+    /// was run; the .proto file declares it by `idempotency_level`.
+    public let isIdempotent: Bool
 
     /// Names a method; the generated `...Service` enums hold those of the project's .proto files. Without roles it cannot
     /// be called with a certificate.
-    public init(service: String, name: String, roles: RPCRoles = []) {
+    public init(service: String, name: String, roles: RPCRoles = [], isIdempotent: Bool = false) {
         self.service = service
         self.name = name
         self.roles = roles
+        self.isIdempotent = isIdempotent
     }
 }
 

@@ -159,6 +159,23 @@ import Testing
         #expect(machine.connectionClosed() == [])
     }
 
+    @Test("G6-05 a drained connection gives back what was not accepted, keeps the rest and takes no more")
+    func drained() {
+        var machine = Machine(streamIDs: 1..<100)
+        for call in ["a", "b", "c"] {
+            _ = machine.start(call, deadline: self.later, now: self.start)
+        }
+        #expect(machine.drained(lastAccepted: 1 << 31 - 1) == [])
+        let refusal = RPCError(code: .unavailable, message: "the server is about to stop", notSent: true)
+        #expect(machine.start("d", deadline: self.later, now: self.start) == .refuse(refusal))
+        #expect(machine.startUnwatched() == 7, "pings go on")
+        #expect(machine.drained(lastAccepted: 3) == ["c"])
+        #expect(machine.drained(lastAccepted: 3) == [])
+        #expect(machine.responseReceived(streamID: 5) == nil)
+        #expect(machine.responseReceived(streamID: 3) == "b")
+        #expect(machine.connectionClosed() == ["a"])
+    }
+
     @Test func aLostConnectionTellsEveryCallOnceAndTakesNoMore() {
         var machine = Machine(streamIDs: 1..<100)
         _ = machine.start("a", deadline: self.later, now: self.start)

@@ -135,10 +135,11 @@ import Testing
         _ = machine.open(1)
         _ = machine.begin("a", 1, at: self.start)
         #expect(!machine.shouldClose)
-        machine.drain()
+        #expect(machine.drain(isWatched: false, nonce: 7) == .tellLast)
+        #expect(machine.drain(isWatched: true, nonce: 7) == .none)
         #expect(!machine.shouldClose)
         #expect(machine.open(3) == .accepted, "the calls of the Session service are answered to the end")
-        let refusal = RPCError(code: .unavailable, message: "draining: the server takes no new calls")
+        let refusal = RPCError.notAccepted("draining: the server takes no new calls")
         #expect(machine.begin("b", 3, at: self.start) == .answer(refusal))
         _ = machine.open(5, [.remoteOpen])
         machine.refused(streamID: 5, flags: [.remoteOpen])
@@ -147,11 +148,44 @@ import Testing
         #expect(machine.shouldClose)
     }
 
+    @Test("G6-05 a client that is told first has what it sent before it answered accepted")
+    func drainInTwoSteps() {
+        var machine = self.machine()
+        #expect(machine.pinged(nonce: 7) == .none)
+        #expect(machine.drain(isWatched: true, nonce: 7) == .tellFirst)
+        #expect(machine.isDraining)
+        #expect(!machine.shouldClose, "more may be on its way")
+        #expect(machine.open(1) == .accepted)
+        #expect(machine.begin("a", 1, at: self.start) == .run(setTimer: nil))
+        #expect(machine.pinged(nonce: 0) == .none, "a ping that was on its way says nothing")
+        #expect(machine.pinged(nonce: 7) == .tellLast)
+        #expect(machine.lastStreamID == 1)
+        #expect(machine.pinged(nonce: 7) == .none)
+        #expect(machine.drainNoticeEnded() == .none)
+        #expect(machine.open(3) == .accepted)
+        let refusal = RPCError.notAccepted("draining: the server takes no new calls")
+        #expect(machine.begin("b", 3, at: self.start) == .answer(refusal))
+        #expect(machine.finished(streamID: 1) == .sendAnswer)
+        #expect(machine.shouldClose)
+    }
+
+    @Test("G6-05 a client that does not answer the first notice is told the last one all the same")
+    func drainWithoutAnAnswer() {
+        var machine = self.machine()
+        #expect(machine.drainNoticeEnded() == .none)
+        _ = machine.drain(isWatched: true, nonce: 7)
+        #expect(machine.drainNoticeEnded() == .tellLast)
+        #expect(machine.isDraining)
+        #expect(machine.shouldClose)
+        _ = machine.connectionClosed()
+        #expect(machine.drain(isWatched: true, nonce: 8) == .none)
+    }
+
     @Test func drainingDoesNotWaitForACallThatWasAnsweredAtItsDeadline() {
         var machine = self.machine()
         _ = machine.open(1)
         _ = machine.begin("a", 1, timeout: 10, at: self.start)
-        machine.drain()
+        _ = machine.drain(isWatched: false, nonce: 7)
         _ = machine.timerFired(now: self.start + .nanoseconds(10))
         #expect(machine.shouldClose)
     }
@@ -160,7 +194,7 @@ import Testing
         var machine = self.machine()
         _ = machine.open(1)
         _ = machine.begin("a", 1, timeout: 10, at: self.start)
-        machine.drain()
+        _ = machine.drain(isWatched: false, nonce: 7)
         #expect(machine.connectionClosed() == ["a"])
         #expect(machine.finished(streamID: 1) == .dropAnswer)
         #expect(machine.open(3) == .ignored)
@@ -209,7 +243,7 @@ import Testing
         for streamID in running where machine.finished(streamID: streamID) == .sendAnswer {
             #expect(answered.insert(streamID).inserted, "seed \(seed)")
         }
-        machine.drain()
+        _ = machine.drain(isWatched: false, nonce: 7)
         #expect(machine.shouldClose, "seed \(seed)")
     }
 }

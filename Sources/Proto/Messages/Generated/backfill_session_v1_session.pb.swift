@@ -34,9 +34,12 @@ public struct SessionLimits: ProtoMessage {
     public var windowBytes: UInt64
     /// What else it understands; names without meaning to the other side are passed over.
     public var features: [String]
+    /// After so long without a byte from the other side this side sends a Ping; 0: it sends none. A server that is told
+    /// closes a connection on which nothing has moved either way for several times as long.
+    public var pingIntervalMilliseconds: UInt64
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(version: UInt32 = 0, node: String = "", maximumFrameBytes: UInt64 = 0, maximumStreams: UInt32 = 0, windowMessages: UInt32 = 0, windowBytes: UInt64 = 0, features: [String] = []) {
+    public init(version: UInt32 = 0, node: String = "", maximumFrameBytes: UInt64 = 0, maximumStreams: UInt32 = 0, windowMessages: UInt32 = 0, windowBytes: UInt64 = 0, features: [String] = [], pingIntervalMilliseconds: UInt64 = 0) {
         self.version = version
         self.node = node
         self.maximumFrameBytes = maximumFrameBytes
@@ -44,6 +47,7 @@ public struct SessionLimits: ProtoMessage {
         self.windowMessages = windowMessages
         self.windowBytes = windowBytes
         self.features = features
+        self.pingIntervalMilliseconds = pingIntervalMilliseconds
     }
 
     /// Makes the default message.
@@ -77,6 +81,7 @@ extension SessionLimits: ProtobufCConvertible {
             guard let element = message.features?[index] else { throw .malformed }
             self.features.append(try lift.string(element))
         }
+        self.pingIntervalMilliseconds = message.ping_interval_milliseconds
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -90,6 +95,7 @@ extension SessionLimits: ProtobufCConvertible {
         message.features = try arena.array(self.features) { element throws(ProtoEncodingError) in
             try arena.string(element)
         }
+        message.ping_interval_milliseconds = self.pingIntervalMilliseconds
     }
 }
 
@@ -446,7 +452,7 @@ extension WatchRequest: ProtobufCConvertible {
 
 /// `WatchResponse` of backfill/session/v1/session.proto.
 public struct WatchResponse: ProtoMessage {
-    /// The connection takes no more calls: open new ones elsewhere. Those it has accepted may end.
+    /// Open new calls elsewhere. Those that the connection has accepted may end.
     public var drain: Drain?
 
     /// Makes a message; what is not given keeps its proto3 default.
@@ -487,15 +493,20 @@ extension WatchResponse: ProtobufCConvertible {
 
 /// `Drain` of backfill/session/v1/session.proto.
 public struct Drain: ProtoMessage {
-    /// Streams above it were not run and may be opened again elsewhere.
+    /// Streams above it are not run and may be opened again elsewhere. 2147483647, above which there are none, while the
+    /// connection still accepts what is on its way.
     public var lastAcceptedStreamID: UInt32
     /// Time that is left for the others.
     public var remainingMilliseconds: UInt64
+    /// Not 0: send a Ping with this nonce once you open no more streams here. What was opened before is accepted; then
+    /// the last notice comes. Without a Ping it comes after a while.
+    public var pingNonce: UInt64
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(lastAcceptedStreamID: UInt32 = 0, remainingMilliseconds: UInt64 = 0) {
+    public init(lastAcceptedStreamID: UInt32 = 0, remainingMilliseconds: UInt64 = 0, pingNonce: UInt64 = 0) {
         self.lastAcceptedStreamID = lastAcceptedStreamID
         self.remainingMilliseconds = remainingMilliseconds
+        self.pingNonce = pingNonce
     }
 
     /// Makes the default message.
@@ -521,11 +532,13 @@ extension Drain: ProtobufCConvertible {
         self.init()
         self.lastAcceptedStreamID = message.last_accepted_stream_id
         self.remainingMilliseconds = message.remaining_milliseconds
+        self.pingNonce = message.ping_nonce
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
         message.last_accepted_stream_id = self.lastAcceptedStreamID
         message.remaining_milliseconds = self.remainingMilliseconds
+        message.ping_nonce = self.pingNonce
     }
 }
 
@@ -541,7 +554,8 @@ public enum SessionService {
     public static let ping = RPCMethod<PingRequest, PingResponse>(service: name, name: "Ping", roles: [.everybody])
     /// Whether a service of this peer can take calls; the words of grpc.health.v1.
     public static let health = RPCMethod<HealthRequest, HealthResponse>(service: name, name: "Health", roles: [.everybody])
-    /// Tells when the peer is about to close the connection; ends when it does.
+    /// Tells when the peer is about to close the connection: once so that calls go elsewhere, and once more, as the last
+    /// message, which of them it has accepted.
     public static let watch = RPCServerStreamMethod<WatchRequest, WatchResponse>(service: name, name: "Watch", roles: [.everybody])
 }
 

@@ -171,6 +171,6 @@ public enum AdminService {
     /// Full name on the wire.
     public static let name = "backfill.v1.Admin"
     /// A snapshot of engines and jobs.
-    public static let getStatus = RPCMethod<GetStatusRequest, GetStatusResponse>(service: name, name: "GetStatus", roles: [.gateway, .operator])
+    public static let getStatus = RPCMethod<GetStatusRequest, GetStatusResponse>(service: name, name: "GetStatus", roles: [.gateway, .operator], isIdempotent: true)
 }
 

@@ -755,9 +755,9 @@ public enum BatchesService {
     /// Creates a batch. With the metadata key "idempotency-key" a repeated call answers the first call's batch.
     public static let createBatch = RPCMethod<CreateBatchRequest, CreateBatchResponse>(service: name, name: "CreateBatch", roles: [.gateway, .service])
     /// `backfill.v1.Batches/GetBatch`.
-    public static let getBatch = RPCMethod<GetBatchRequest, GetBatchResponse>(service: name, name: "GetBatch", roles: [.gateway, .service])
+    public static let getBatch = RPCMethod<GetBatchRequest, GetBatchResponse>(service: name, name: "GetBatch", roles: [.gateway, .service], isIdempotent: true)
     /// `backfill.v1.Batches/ListBatches`.
-    public static let listBatches = RPCMethod<ListBatchesRequest, ListBatchesResponse>(service: name, name: "ListBatches", roles: [.gateway, .service])
+    public static let listBatches = RPCMethod<ListBatchesRequest, ListBatchesResponse>(service: name, name: "ListBatches", roles: [.gateway, .service], isIdempotent: true)
     /// Starts a cancellation; asking again while it is under way is harmless.
     public static let cancelBatch = RPCMethod<CancelBatchRequest, CancelBatchResponse>(service: name, name: "CancelBatch", roles: [.gateway, .service])
 }

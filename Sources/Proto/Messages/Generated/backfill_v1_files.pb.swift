@@ -811,18 +811,18 @@ public enum FilesService {
     /// Opens an upload. Its staged bytes vanish after an hour without a call.
     public static let beginUpload = RPCMethod<BeginUploadRequest, BeginUploadResponse>(service: name, name: "BeginUpload", roles: [.gateway, .service])
     /// Adds bytes. Chunks are applied in offset order; several may be in flight. Sending a chunk again is harmless.
-    public static let writeChunk = RPCMethod<WriteChunkRequest, WriteChunkResponse>(service: name, name: "WriteChunk", roles: [.gateway, .service])
+    public static let writeChunk = RPCMethod<WriteChunkRequest, WriteChunkResponse>(service: name, name: "WriteChunk", roles: [.gateway, .service], isIdempotent: true)
     /// Makes the staged bytes a file, durably, before it answers.
     public static let completeUpload = RPCMethod<CompleteUploadRequest, CompleteUploadResponse>(service: name, name: "CompleteUpload", roles: [.gateway, .service])
     /// Throws the staged bytes away. An unknown upload is not an error.
-    public static let abortUpload = RPCMethod<AbortUploadRequest, AbortUploadResponse>(service: name, name: "AbortUpload", roles: [.gateway, .service])
+    public static let abortUpload = RPCMethod<AbortUploadRequest, AbortUploadResponse>(service: name, name: "AbortUpload", roles: [.gateway, .service], isIdempotent: true)
     /// `backfill.v1.Files/GetFile`.
-    public static let getFile = RPCMethod<GetFileRequest, GetFileResponse>(service: name, name: "GetFile", roles: [.gateway, .service])
+    public static let getFile = RPCMethod<GetFileRequest, GetFileResponse>(service: name, name: "GetFile", roles: [.gateway, .service], isIdempotent: true)
     /// `backfill.v1.Files/ListFiles`.
-    public static let listFiles = RPCMethod<ListFilesRequest, ListFilesResponse>(service: name, name: "ListFiles", roles: [.gateway, .service])
+    public static let listFiles = RPCMethod<ListFilesRequest, ListFilesResponse>(service: name, name: "ListFiles", roles: [.gateway, .service], isIdempotent: true)
     /// Removes the file from the tenant's view at once; a batch that uses it keeps its bytes until it ends.
     public static let deleteFile = RPCMethod<DeleteFileRequest, DeleteFileResponse>(service: name, name: "DeleteFile", roles: [.gateway, .service])
     /// Reads a range of a file.
-    public static let readFile = RPCMethod<ReadFileRequest, ReadFileResponse>(service: name, name: "ReadFile", roles: [.gateway, .service])
+    public static let readFile = RPCMethod<ReadFileRequest, ReadFileResponse>(service: name, name: "ReadFile", roles: [.gateway, .service], isIdempotent: true)
 }
 

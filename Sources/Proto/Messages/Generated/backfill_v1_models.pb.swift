@@ -149,6 +149,6 @@ public enum ModelsService {
     /// Full name on the wire.
     public static let name = "backfill.v1.Models"
     /// All models, by name.
-    public static let listModels = RPCMethod<ListModelsRequest, ListModelsResponse>(service: name, name: "ListModels", roles: [.gateway, .service, .operator])
+    public static let listModels = RPCMethod<ListModelsRequest, ListModelsResponse>(service: name, name: "ListModels", roles: [.gateway, .service, .operator], isIdempotent: true)
 }
 

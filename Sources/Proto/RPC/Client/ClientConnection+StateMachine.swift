@@ -48,6 +48,8 @@ struct ClientConnectionStateMachine<Call> {
 
     private let lastStreamIDs: UInt32
     private var phase = Phase.open
+    /// Whether the server has asked to be sent no more calls.
+    private var isDrained = false
     private var nextStreamID: UInt32
     private var streams: [UInt32: Stream] = [:]
     private var alarm = StreamAlarm()
@@ -92,6 +94,9 @@ struct ClientConnectionStateMachine<Call> {
     ) -> StartAction {
         guard self.phase != .closed, self.nextStreamID < 1 << 31 else {
             return .refuse(RPCError(code: .unavailable, message: "the connection takes no more calls", notSent: true))
+        }
+        if self.isDrained {
+            return .refuse(RPCError(code: .unavailable, message: "the server is about to stop", notSent: true))
         }
         guard deadline > now else {
             var error = RPCError.deadlineExceeded
@@ -171,6 +176,14 @@ struct ClientConnectionStateMachine<Call> {
         expiry.isSilent = answerWasDue && now - self.silentSince >= Self.longestSilence
         self.alarm.rearm(expiry.setTimer)
         return expiry
+    }
+
+    /// The server is about to stop (G6-05): calls are refused from now on. Gives the callers whose calls it has not run
+    /// and will not.
+    mutating func drained(lastAccepted: UInt32) -> [Call] {
+        self.isDrained = true
+        let streamIDs = self.streams.keys.filter { $0 > lastAccepted }
+        return streamIDs.compactMap { self.remove($0)?.call }
     }
 
     /// No more calls will come. Look at `shouldClose` afterwards.

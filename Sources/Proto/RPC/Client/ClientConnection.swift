@@ -28,6 +28,8 @@ final class ClientConnection: Sendable {
     private let maximumCallsInFlight: Int
     private let submissions = Mailbox<Submission>()
     private let callsInFlight = Atomic(0)
+    /// Uptime in nanoseconds.
+    private let suspectUntil = Atomic(UInt64(0))
     private let answered = Atomic(false)
     private let ended = Atomic(false)
     private let hasSession = Atomic(false)
@@ -76,9 +78,19 @@ final class ClientConnection: Sendable {
         self.noMoreCalls = channel.eventLoop.makePromise()
     }
 
-    /// Calls in flight, to choose the connection with the fewest.
-    var load: Int {
-        self.callsInFlight.load(ordering: .relaxed)
+    /// What the next call has to expect here.
+    func prospects(wasTried: Bool, now: NIODeadline) -> ServerProspects {
+        ServerProspects(
+            wasTried: wasTried,
+            isSuspect: self.suspectUntil.load(ordering: .relaxed) > now.uptimeNanoseconds,
+            load: self.callsInFlight.load(ordering: .relaxed)
+        )
+    }
+
+    /// The server answered UNAVAILABLE.
+    func refused() {
+        let end = NIODeadline.now() + ServerProspects.suspicion
+        self.suspectUntil.store(end.uptimeNanoseconds, ordering: .relaxed)
     }
 
     /// Whether a call was ever answered: a connection that did not get that far is a failed attempt.
@@ -176,47 +188,12 @@ final class ClientConnection: Sendable {
         }
     }
 
-    /// Asks the server whether it has the Session service (G6-01). A server that has not, answers UNIMPLEMENTED or
-    /// INVALID_ARGUMENT (G5-13) or not at all: then the connection goes on without.
-    func greet(_ configuration: RPCClientConfiguration) async {
-        let deadline = NIODeadline.now() + Self.greetingTime
-        let limits = SessionMethods.limits(configuration.frame, maximumStreams: configuration.maximumCallsInFlight)
-        let head = FrameEncoding.Head(
-            service: SessionService.name,
-            method: SessionService.hello.name,
-            timeoutNanoseconds: Self.greetingTime.nanoseconds
-        )
-        guard
-            let data = try? FrameEncoding.request(
-                head,
-                HelloRequest(client: limits),
-                maximumDataBytes: self.maximumDataBytes
-            ),
-            case .success(let payload) = await self.perform(data, deadline: deadline),
-            let answer = try? HelloResponse(serialized: payload), (answer.server?.version ?? 0) >= 1
-        else { return }
-        self.hasSession.store(true, ordering: .relaxed)
-        await self.watch()
-    }
-
-    /// Waits for the notice that the connection takes no more calls, so that they go elsewhere before they are refused
-    /// (G6-05).
-    private func watch() async {
-        let head = FrameEncoding.Head(service: SessionService.name, method: SessionService.watch.name)
-        let deadline = NIODeadline.now() + .longest
-        let stream = ClientStream(kind: .serverStream, deadline: deadline, isBackground: true, connection: self)
-        guard
-            let data = try? FrameEncoding.request(head, WatchRequest(), maximumDataBytes: self.maximumDataBytes),
-            self.submit(.open(stream, data))
-        else { return }
-        // A server without Watch ends the stream with an error, and one that is gone does as well.
-        while let payload = try? await stream.next() {
-            if let notice = try? WatchResponse(serialized: payload), notice.drain != nil { self.end() }
+    /// Asks the server whether it has the Session service (G6-01), without waiting for its answer.
+    func greet() {
+        self.channel.eventLoop.execute {
+            self.handler.value.greet()
         }
-        if !stream.state.withMachine({ $0.isOver }) { self.submit(.leave(stream)) }
     }
-
-    private static let greetingTime = TimeAmount.seconds(10)
 
     /// Whether the server has said Hello.
     var speaksSession: Bool {
@@ -227,6 +204,10 @@ final class ClientConnection: Sendable {
 
     func takeSubmissions(into batch: inout [Submission]) {
         self.submissions.take(into: &batch)
+    }
+
+    func learnedSession() {
+        self.hasSession.store(true, ordering: .relaxed)
     }
 
     func gotAnswer() {

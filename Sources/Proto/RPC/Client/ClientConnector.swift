@@ -18,6 +18,8 @@ struct ClientConnector: Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
+            .channelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
+            .channelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try attempt.include(channel) }
             }

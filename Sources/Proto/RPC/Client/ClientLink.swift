@@ -14,9 +14,7 @@ struct ClientLink: Sendable {
             await withGracefulShutdownHandler {
                 await self.keepConnected { connection in
                     group.addTask { await self.untilClosed(connection) }
-                    if self.connector.configuration.usesSession {
-                        group.addTask { await connection.greet(self.connector.configuration) }
-                    }
+                    if self.connector.configuration.usesSession { connection.greet() }
                 }
             } onGracefulShutdown: {
                 self.stop()

@@ -42,10 +42,17 @@ final class ClientLinks: Sendable {
         self.state = Mutex(State(links: keys.map { Link(key: $0, machine: .init(backOff: backOff)) }))
     }
 
-    /// The connected link with the fewest calls in flight, or what else a call has to do.
-    func choose(lane: RPCClient.Lane, endpoint: RPCClient.Endpoint?) -> Choice {
-        self.state.withLock { state in
-            var best: ClientConnection?
+    /// The connection on which a call has the best prospects (`ServerProspects`), or what else the call has to do.
+    ///
+    /// - Parameter tried: servers that have failed the call and come last.
+    func choose(
+        lane: RPCClient.Lane,
+        endpoint: RPCClient.Endpoint?,
+        besides tried: Set<RPCClient.Endpoint> = []
+    ) -> Choice {
+        let now = NIODeadline.now()
+        return self.state.withLock { state in
+            var best: (connection: ClientConnection, prospects: ServerProspects)?
             var isWorthWaiting = false
             for link in state.links where link.key.lane == lane && (endpoint == nil || endpoint == link.key.endpoint) {
                 switch link.machine.availability {
@@ -53,16 +60,33 @@ final class ClientLinks: Sendable {
                     // Its link is about to learn of it and to connect again.
                     isWorthWaiting = true
                 case .ready(let connection):
-                    if connection.load < best?.load ?? .max { best = connection }
+                    let prospects = connection.prospects(wasTried: tried.contains(link.key.endpoint), now: now)
+                    if best.map({ prospects < $0.prospects }) ?? true { best = (connection, prospects) }
                 case .soon:
                     isWorthWaiting = true
                 case .unavailable:
                     break
                 }
             }
-            if let best { return .connection(best) }
+            if let best { return .connection(best.connection) }
             if isWorthWaiting { return .wait(since: state.changes) }
             return .fail(Self.unavailable(state.links, lane: lane, endpoint: endpoint))
+        }
+    }
+
+    /// Whether a call could go to a server besides these now.
+    func hasConnection(
+        lane: RPCClient.Lane,
+        endpoint: RPCClient.Endpoint?,
+        besides tried: Set<RPCClient.Endpoint>
+    ) -> Bool {
+        self.state.withLock { state in
+            state.links.contains { link in
+                guard link.key.lane == lane, endpoint == nil || endpoint == link.key.endpoint,
+                    !tried.contains(link.key.endpoint), case .ready(let connection) = link.machine.availability
+                else { return false }
+                return !connection.hasEnded
+            }
         }
     }
 

@@ -4,16 +4,13 @@ import Synchronization
 /// One stream on the client: joins its caller's task with the event loop.
 final class ClientStream: MessageSource, MessageSink {
     let deadline: NIODeadline
-    /// Whether its connection may close while it is open.
-    let isBackground: Bool
     /// Fed by the connection's channel handler.
     let state: StreamState<ClientStreamStateMachine>
     private let connection: ClientConnection
     /// 0 until the request is written.
     private let assignedID = Atomic(UInt32(0))
 
-    init(kind: StreamKind, deadline: NIODeadline, isBackground: Bool = false, connection: ClientConnection) {
-        self.isBackground = isBackground
+    init(kind: StreamKind, deadline: NIODeadline, connection: ClientConnection) {
         self.deadline = deadline
         self.connection = connection
         self.state = StreamState(ClientStreamStateMachine(kind: kind))
@@ -59,11 +56,23 @@ final class ClientStream: MessageSource, MessageSink {
 enum ClientCaller: Sendable {
     case call(ClientCall)
     case stream(ClientStream)
+    /// The connection itself.
+    case session(SessionCall)
+
+    /// The server has not run the call.
+    func refuse(_ error: RPCError) {
+        switch self {
+        case .call(let call): call.finish(.failure(error))
+        case .stream(let stream): stream.fail(error, atOnce: true)
+        case .session: break
+        }
+    }
 
     func fail(_ code: RPCStatus.Code, _ message: String, atOnce: Bool = true) {
         switch self {
         case .call(let call): call.fail(code, message)
         case .stream(let stream): stream.fail(RPCError(code: code, message: message), atOnce: atOnce)
+        case .session: break
         }
     }
 }

@@ -7,11 +7,8 @@ public import ServiceLifecycle
 /// Makes ttrpc calls to one or more servers over TCP, and opens streams to them.
 ///
 /// While `run()` is running it keeps one connection per server and lane, and connects again when one is lost. A call
-/// goes to the connected server with the fewest calls in flight.
+/// goes to the connected server with the fewest calls in flight, and again to another when it was not run (`RetryPolicy`).
 public final class RPCClient: Service {
-    /// Connections that may close under a call, before it is sent, until the call fails.
-    private static let maximumChoices = 3
-
     let configuration: RPCClientConfiguration
     let links: ClientLinks
     private let logger: Logger
@@ -63,7 +60,7 @@ public final class RPCClient: Service {
     /// - Throws: the server's status, or UNAVAILABLE without a connection, DEADLINE_EXCEEDED after the timeout,
     ///   CANCELLED when the task is cancelled, RESOURCE_EXHAUSTED when the request does not fit into a frame, too many
     ///   calls are in flight or the answer is too long, INTERNAL when the answer cannot be read.
-    ///   `RPCError.notSent` tells whether the server can have seen the call.
+    ///   `RPCError.notSent` tells whether a server can have run the call.
     public func call<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
@@ -80,19 +77,19 @@ public final class RPCClient: Service {
     ) async throws(RPCError) -> RPCReply<Response> {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
         let metadata = Self.metadata(of: options)
-        for choice in 1...Self.maximumChoices {
-            let connection = try await self.connection(options, deadline: deadline)
+        let hasKey = metadata.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
+        var attempts = self.attempts(mayRunTwice: method.isIdempotent || hasKey)
+        while true {
+            let connection = try await self.connection(for: &attempts, options, deadline: deadline)
             let data = try self.encode(method, request, deadline: deadline, metadata: metadata)
             switch await connection.perform(data, deadline: deadline) {
             case .success(let payload):
                 let message: Response = try Self.decode(payload)
                 return RPCReply(message: message, endpoint: connection.endpoint)
             case .failure(let error):
-                let mayChooseAgain = error.notSent && error.code == .unavailable && connection.hasEnded
-                guard mayChooseAgain, choice < Self.maximumChoices else { throw error }
+                try await self.failed(error, on: connection, &attempts, options, deadline: deadline)
             }
         }
-        throw RPCError(code: .unavailable, message: "no connection lasts", notSent: true)
     }
 
     /// Chooses a connection and opens a stream on it. The connection's `close` has to follow.
@@ -105,18 +102,18 @@ public final class RPCClient: Service {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
         var head = head
         head.metadata = Self.metadata(of: options)
-        for choice in 1...Self.maximumChoices {
-            let connection = try await self.connection(options, deadline: deadline)
+        // Once it is on its way a stream is its caller's, who has perhaps sent on it.
+        var attempts = self.attempts(mayRunTwice: false)
+        while true {
+            let connection = try await self.connection(for: &attempts, options, deadline: deadline)
             head.timeoutNanoseconds = max(1, (deadline - .now()).nanoseconds)
             let data = try Self.unsent { () throws(RPCError) in try request(head) }
             do throws(RPCError) {
                 return (connection, try connection.open(kind, data, deadline: deadline))
             } catch {
-                let mayChooseAgain = error.code == .unavailable && choice < Self.maximumChoices
-                guard mayChooseAgain else { throw error }
+                try await self.failed(error, on: connection, &attempts, options, deadline: deadline)
             }
         }
-        throw RPCError(code: .unavailable, message: "no connection lasts", notSent: true)
     }
 
     private func encode<Request, Response>(
@@ -158,40 +155,6 @@ public final class RPCClient: Service {
             return try Response(serialized: payload)
         } catch {
             throw RPCError(code: .internal, message: "the server's answer is not a valid \(Response.self)")
-        }
-    }
-
-    /// A connection for a call, waiting a little for a first attempt that is under way.
-    private func connection(
-        _ options: CallOptions,
-        deadline: NIODeadline
-    ) async throws(RPCError) -> ClientConnection {
-        var waitUntil: NIODeadline?
-        while true {
-            switch self.links.choose(lane: options.lane, endpoint: options.endpoint) {
-            case .connection(let connection):
-                return connection
-            case .fail(let error):
-                throw error
-            case .wait(let change):
-                if Task.isCancelled {
-                    throw RPCError(code: .cancelled, message: "the caller cancelled the call", notSent: true)
-                }
-                let now = NIODeadline.now()
-                let limit = waitUntil ?? now + TimeAmount(clamping: self.configuration.connectionWait)
-                waitUntil = limit
-                if now >= deadline {
-                    throw RPCError(code: .deadlineExceeded, message: "the deadline has passed", notSent: true)
-                }
-                if now >= limit {
-                    throw RPCError(code: .unavailable, message: "still connecting; try again later", notSent: true)
-                }
-                await self.links.waitForChange(
-                    since: change,
-                    timeout: min(limit, deadline) - now,
-                    on: self.configuration.eventLoopGroup.next()
-                )
-            }
         }
     }
 }

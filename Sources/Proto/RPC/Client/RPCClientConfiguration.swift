@@ -16,6 +16,8 @@ public struct RPCClientConfiguration: Sendable {
     public var connectionWait: Duration
     /// How attempts to connect are spaced.
     public var backOff: BackOff
+    /// When calls that failed are made again.
+    public var retries: RetryPolicy
     /// Most calls in flight on a connection; more fail with RESOURCE_EXHAUSTED. Default 1,024, which is what the
     /// server takes.
     public var maximumCallsInFlight: Int
@@ -29,6 +31,9 @@ public struct RPCClientConfiguration: Sendable {
     /// Whether a new connection says Hello, to learn whether the server has the `Session` service (G6-01). A server
     /// without it is served as well, but learns of cancelled streams only by their deadlines. Default true.
     public var usesSession: Bool
+    /// When a server that is silent is taken for dead; its calls fail with UNAVAILABLE and the connection is made anew.
+    /// Only servers with the `Session` service are pinged. nil: none is. Default: pings after 10 s, two may be missed.
+    public var keepAlive: KeepAlive?
     /// Sizes of frames, both ways.
     public var frame: FrameLimits
     /// First stream id on a connection and the one from which on the connection is replaced (G2-04).
@@ -44,11 +49,13 @@ public struct RPCClientConfiguration: Sendable {
         connectTimeout: Duration = .seconds(5),
         connectionWait: Duration = .seconds(1),
         backOff: BackOff = BackOff(),
+        retries: RetryPolicy = RetryPolicy(),
         maximumCallsInFlight: Int = 1_024,
         drainTimeout: Duration = .seconds(30),
         maximumQueuedStreamBytes: Int = 1 << 20,
         fullStreamPatience: Duration = .seconds(1),
         usesSession: Bool = true,
+        keepAlive: KeepAlive? = KeepAlive(),
         frame: FrameLimits = FrameLimits()
     ) {
         self.endpoints = endpoints
@@ -57,11 +64,13 @@ public struct RPCClientConfiguration: Sendable {
         self.connectTimeout = connectTimeout
         self.connectionWait = connectionWait
         self.backOff = backOff
+        self.retries = retries
         self.maximumCallsInFlight = maximumCallsInFlight
         self.drainTimeout = drainTimeout
         self.maximumQueuedStreamBytes = maximumQueuedStreamBytes
         self.fullStreamPatience = fullStreamPatience
         self.usesSession = usesSession
+        self.keepAlive = keepAlive
         self.frame = frame
     }
 }
@@ -92,33 +101,5 @@ extension RPCClient {
         case control
         /// File content.
         case bulk
-    }
-}
-
-/// Exponential waiting times with jitter.
-public struct BackOff: Sendable {
-    /// Longest wait after the first failure. Default 50 ms.
-    public var minimum: Duration
-    /// Longest wait ever. Default 5 s.
-    public var maximum: Duration
-    /// Gives a number in 0 ... 1 for each wait: 1 waits the full time, 0 half of it.
-    public var jitter: @Sendable () -> Double
-
-    /// Sets the times.
-    public init(
-        minimum: Duration = .milliseconds(50),
-        maximum: Duration = .seconds(5),
-        jitter: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
-    ) {
-        self.minimum = minimum
-        self.maximum = maximum
-        self.jitter = jitter
-    }
-
-    /// The wait after a number of failures in a row, from 1 on.
-    func delay(afterFailures failures: Int) -> Duration {
-        let doublings = min(max(failures - 1, 0), 30)
-        let full = min(self.minimum * (1 << doublings), self.maximum)
-        return full * (0.5 + 0.5 * min(max(self.jitter(), 0), 1))
     }
 }

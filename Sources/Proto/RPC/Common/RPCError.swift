@@ -1,3 +1,4 @@
+import NIOCore
 public import ProtoMessages
 
 /// A call that did not succeed.
@@ -8,8 +9,8 @@ public struct RPCError: Error, Sendable, Equatable {
     public var message: String
     /// Typed details that travel with the status.
     public var details: [Envelope.AnyMessage]
-    /// True when the call provably did not reach the server, so that it may be made again whatever it does. Set by the
-    /// client; not sent over the wire.
+    /// True when the call was provably not run, so that it may be made again whatever it does: it was not sent, or the
+    /// server did not accept it. Set by the client; not sent over the wire.
     public var notSent: Bool
 
     /// Makes an error; handlers throw it to answer with that status.
@@ -41,6 +42,7 @@ extension RPCError {
             message: status.message,
             details: status.details
         )
+        self.notSent = self.saysNotAccepted
     }
 
     /// The status that goes over the wire; an error never travels as success.
@@ -57,5 +59,37 @@ extension RPCError {
     /// A peer broke the protocol.
     static func protocolViolation(_ message: String) -> RPCError {
         RPCError(code: .invalidArgument, message: message)
+    }
+}
+
+extension RPCError {
+    /// The time for a call is over.
+    static let deadlineExceeded = RPCError(code: .deadlineExceeded, message: "the deadline has passed")
+
+    private static let infoType = "type.googleapis.com/backfill.v1.ErrorInfo"
+    private static let notAcceptedReason = "not_accepted"
+
+    /// The server did not run a call and will not: it may be made elsewhere, whatever it does (G6-05).
+    static func notAccepted(_ message: String) -> RPCError {
+        let info = try? ErrorInfo(reason: self.notAcceptedReason).serialized()
+        let details = info.map { [Envelope.AnyMessage(typeURL: self.infoType, value: $0)] } ?? []
+        return RPCError(code: .unavailable, message: message, details: details, notSent: true)
+    }
+
+    /// Whether its details say that the call was not accepted.
+    var saysNotAccepted: Bool {
+        self.code == .unavailable && self.details.contains(where: Self.isNotAccepted)
+    }
+
+    /// The error without that: what a handler was told by another server says nothing of its own call.
+    var ofHandler: RPCError {
+        var error = self
+        error.details.removeAll(where: Self.isNotAccepted)
+        return error
+    }
+
+    private static func isNotAccepted(_ detail: Envelope.AnyMessage) -> Bool {
+        detail.typeURL == self.infoType
+            && (try? ErrorInfo(serialized: detail.value))?.reason == self.notAcceptedReason
     }
 }

@@ -1,10 +1,21 @@
 import NIOCore
 
-/// Socket options that both sides set on a connection.
+/// Socket options that both sides set on a connection: the kernel finds out about peers that `KeepAlive` does not watch,
+/// such as stock clients, and about those that take nothing while there is much to send (G6-04).
 enum SocketOptions {
-    /// Linux' TCP_USER_TIMEOUT: a peer that acknowledges nothing for this long is gone.
-    static let userTimeout = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 18))
+    /// Linux' TCP_USER_TIMEOUT: a peer that acknowledges nothing, or takes nothing, for this long is gone.
+    static let userTimeout = Self.tcp(18)
     static let userTimeoutMilliseconds = 20_000
+    /// Linux' TCP_KEEPIDLE: silence before the kernel probes.
+    static let keepIdle = Self.tcp(4)
+    static let keepIdleSeconds = 20
+    /// Linux' TCP_KEEPINTVL: time between probes. Their number does not matter beside the user timeout.
+    static let keepInterval = Self.tcp(5)
+    static let keepIntervalSeconds = 5
+
+    private static func tcp(_ name: CInt) -> ChannelOptions.Types.SocketOption {
+        ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: name))
+    }
 }
 
 /// Conversions that never trap.

@@ -99,6 +99,8 @@ public struct RPCServer: Service {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
+            .childChannelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
+            .childChannelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: queued / 2, high: queued))
             .childChannelInitializer { setup.begin($0) }
             .bind(host: self.configuration.host, port: self.configuration.port)

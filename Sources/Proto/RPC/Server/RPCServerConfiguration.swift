@@ -19,6 +19,9 @@ public struct RPCServerConfiguration: Sendable {
     public var strictStreamIDs: Bool
     /// How long a stopping server lets running calls end. Default 30 s.
     public var drainTimeout: Duration
+    /// How long a stopping server accepts what clients that it has told have sent before they knew (G6-05); most need a
+    /// round trip. It is part of `drainTimeout`. Default 2 s.
+    public var drainNoticeTimeout: Duration
 
     /// Makes settings.
     public init(
@@ -28,7 +31,8 @@ public struct RPCServerConfiguration: Sendable {
         tls: RPCServerTLS? = nil,
         limits: RPCServerLimits = RPCServerLimits(),
         strictStreamIDs: Bool = false,
-        drainTimeout: Duration = .seconds(30)
+        drainTimeout: Duration = .seconds(30),
+        drainNoticeTimeout: Duration = .seconds(2)
     ) {
         self.host = host
         self.port = port
@@ -37,6 +41,7 @@ public struct RPCServerConfiguration: Sendable {
         self.limits = limits
         self.strictStreamIDs = strictStreamIDs
         self.drainTimeout = drainTimeout
+        self.drainNoticeTimeout = drainNoticeTimeout
     }
 }
 
@@ -71,6 +76,9 @@ public struct RPCServerLimits: Sendable, Hashable {
     /// How long a connection is not read because a handler leaves the messages of a stream waiting; then that stream
     /// fails with RESOURCE_EXHAUSTED (G5-05). Default 1 s, as Go has it.
     public var fullStreamPatience = Duration.seconds(1)
+    /// Intervals at which a client has said to ping that may pass with nothing moving either way; then the connection is
+    /// closed (G6-04). Default 2.
+    public var missedPings = 2
     /// Sizes of frames, both ways.
     public var frame = FrameLimits()
 

@@ -85,7 +85,7 @@ final class ServerCall: Sendable {
     private func status(of error: any Error, logger: Logger) -> RPCError {
         switch error {
         case let error as RPCError:
-            return error
+            return error.ofHandler
         case is CancellationError:
             return RPCError(code: .cancelled, message: "the call was cancelled")
         default:

@@ -13,11 +13,22 @@ struct ServerConnectionStateMachine<Call> {
         case answered
     }
 
-    private enum Phase {
+    private enum Phase: Equatable {
         case open
+        /// The client was told that the server is about to stop, and pings with this nonce when it opens no more
+        /// streams. What it opens until then is accepted.
+        case noticed(nonce: UInt64)
         /// Running calls may end, new ones are refused.
         case draining
         case closed
+    }
+
+    enum DrainAction: Equatable {
+        /// Tell the client that calls should go elsewhere, and call `drainNoticeEnded` after a while.
+        case tellFirst
+        /// Tell the client what was accepted, if it can be told, and look at `shouldClose`.
+        case tellLast
+        case none
     }
 
     enum OpenAction {
@@ -72,9 +83,14 @@ struct ServerConnectionStateMachine<Call> {
     }
 
     /// Whether the server is about to stop.
-    var isDraining: Bool { self.phase == .draining }
+    var isDraining: Bool {
+        switch self.phase {
+        case .noticed, .draining: true
+        case .open, .closed: false
+        }
+    }
 
-    /// No stream above it was accepted; 0: none was.
+    /// No stream above it was accepted, once it is draining for good; 0: none was.
     var lastStreamID: UInt32 { self.streamIDs.highest ?? 0 }
 
     /// A request frame came in. Decides by its id alone; whether there is room is for `start` to say, so that the calls
@@ -96,7 +112,7 @@ struct ServerConnectionStateMachine<Call> {
 
     private var refusal: RPCError? {
         if self.phase == .draining {
-            return RPCError(code: .unavailable, message: "draining: the server takes no new calls")
+            return .notAccepted("draining: the server takes no new calls")
         }
         if self.streams.count >= self.maximumStreams {
             return .limit("more than \(self.maximumStreams) calls in flight on a connection")
@@ -199,11 +215,27 @@ struct ServerConnectionStateMachine<Call> {
         return expiry
     }
 
-    /// The server is about to stop. Look at `shouldClose` afterwards.
-    mutating func drain() {
-        if self.phase == .open {
-            self.phase = .draining
-        }
+    /// The server is about to stop (G6-05).
+    ///
+    /// - Parameters:
+    ///   - isWatched: whether the client waits for notices, and answers them.
+    ///   - nonce: of the ping with which it answers.
+    mutating func drain(isWatched: Bool, nonce: UInt64) -> DrainAction {
+        guard self.phase == .open else { return .none }
+        self.phase = isWatched ? .noticed(nonce: nonce) : .draining
+        return isWatched ? .tellFirst : .tellLast
+    }
+
+    /// A ping came in: the client has opened its last stream, if it is the ping for that.
+    mutating func pinged(nonce: UInt64) -> DrainAction {
+        self.phase == .noticed(nonce: nonce) ? self.drainNoticeEnded() : .none
+    }
+
+    /// The time for what was on its way is over.
+    mutating func drainNoticeEnded() -> DrainAction {
+        guard case .noticed = self.phase else { return .none }
+        self.phase = .draining
+        return .tellLast
     }
 
     /// The connection is gone; nothing can be answered any more. Gives the calls to cancel.
@@ -234,9 +266,4 @@ struct ServerConnectionStateMachine<Call> {
         self.unansweredStreams -= 1
         return call
     }
-}
-
-extension RPCError {
-    /// The time for a call is over.
-    static let deadlineExceeded = RPCError(code: .deadlineExceeded, message: "the deadline has passed")
 }

@@ -24,6 +24,8 @@ extension ServerConnectionHandler {
             }
         }
         self.answers.removeAll(keepingCapacity: true)
+        // A client that hears something does not ping.
+        self.silence?.active(now: context.eventLoop.now)
         self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
         FailPoint.reach("rpc.after_reply")
         self.closeIfDrained(context)

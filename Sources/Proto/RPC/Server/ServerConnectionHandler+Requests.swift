@@ -1,5 +1,6 @@
 import NIOCore
 import ProtoFraming
+import ProtoMessages
 
 // Frames that come in, and the calls that they begin.
 extension ServerConnectionHandler {
@@ -100,6 +101,9 @@ extension ServerConnectionHandler {
         switch action {
         case .run(let deadline):
             self.accepted.append(call)
+            if request.service == SessionService.name, request.method == SessionService.watch.name {
+                self.isWatched = true
+            }
             if let deadline { self.setTimer(deadline, context: context) }
         case .answer(let error):
             throw error

@@ -23,7 +23,15 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     var accepted: [ServerCall] = []
     var answers: [ServerAnswer] = []
     var timer: Scheduled<Void>?
+    /// Whether the client has asked to be told when the server is about to stop.
+    var isWatched = false
+    let drainNoticeTimeout: TimeAmount
+    var drainDeadline = NIODeadline.distantFuture
     var drainTimer: Scheduled<Void>?
+    var noticeTimer: Scheduled<Void>?
+    /// nil unless the client has said that it pings.
+    var silence: KeepAliveStateMachine?
+    var silenceTimer: Scheduled<Void>?
     var held = HeldFrame()
     var isClosing = false
 
@@ -31,6 +39,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
         self.router = router
         self.limits = configuration.limits
         self.logger = logger
+        self.drainNoticeTimeout = TimeAmount(clamping: configuration.drainNoticeTimeout)
         self.decoder = FrameDecoder(limits: configuration.limits.frame)
         self.bodyWatch = BodyWatch(limits: configuration.limits)
         self.machine = ServerConnectionStateMachine(
@@ -61,6 +70,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.isClosing else { return }
+        self.silence?.active(now: context.eventLoop.now)
         self.decoder.append(self.unwrapInboundIn(data))
         self.readFrames(context)
     }
@@ -82,6 +92,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         self.endRead(context)
+        self.closeIfDrained(context)
         context.fireChannelReadComplete()
     }
 

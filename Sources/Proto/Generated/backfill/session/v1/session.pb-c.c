@@ -547,7 +547,7 @@ void   backfill__session__v1__drain__free_unpacked
   assert(message->base.descriptor == &backfill__session__v1__drain__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor backfill__session__v1__session_limits__field_descriptors[7] =
+static const ProtobufCFieldDescriptor backfill__session__v1__session_limits__field_descriptors[8] =
 {
   {
     "version",
@@ -633,12 +633,25 @@ static const ProtobufCFieldDescriptor backfill__session__v1__session_limits__fie
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ping_interval_milliseconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__Session__V1__SessionLimits, ping_interval_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__session__v1__session_limits__field_indices_by_name[] = {
   6,   /* field[6] = features */
   2,   /* field[2] = maximum_frame_bytes */
   3,   /* field[3] = maximum_streams */
   1,   /* field[1] = node */
+  7,   /* field[7] = ping_interval_milliseconds */
   0,   /* field[0] = version */
   5,   /* field[5] = window_bytes */
   4,   /* field[4] = window_messages */
@@ -646,7 +659,7 @@ static const unsigned backfill__session__v1__session_limits__field_indices_by_na
 static const ProtobufCIntRange backfill__session__v1__session_limits__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor backfill__session__v1__session_limits__descriptor =
 {
@@ -656,7 +669,7 @@ const ProtobufCMessageDescriptor backfill__session__v1__session_limits__descript
   "Backfill__Session__V1__SessionLimits",
   "backfill.session.v1",
   sizeof(Backfill__Session__V1__SessionLimits),
-  7,
+  8,
   backfill__session__v1__session_limits__field_descriptors,
   backfill__session__v1__session_limits__field_indices_by_name,
   1,  backfill__session__v1__session_limits__number_ranges,
@@ -1036,7 +1049,7 @@ const ProtobufCMessageDescriptor backfill__session__v1__watch_response__descript
   (ProtobufCMessageInit) backfill__session__v1__watch_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__session__v1__drain__field_descriptors[2] =
+static const ProtobufCFieldDescriptor backfill__session__v1__drain__field_descriptors[3] =
 {
   {
     "last_accepted_stream_id",
@@ -1062,15 +1075,28 @@ static const ProtobufCFieldDescriptor backfill__session__v1__drain__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ping_nonce",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__Session__V1__Drain, ping_nonce),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__session__v1__drain__field_indices_by_name[] = {
   0,   /* field[0] = last_accepted_stream_id */
+  2,   /* field[2] = ping_nonce */
   1,   /* field[1] = remaining_milliseconds */
 };
 static const ProtobufCIntRange backfill__session__v1__drain__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor backfill__session__v1__drain__descriptor =
 {
@@ -1080,7 +1106,7 @@ const ProtobufCMessageDescriptor backfill__session__v1__drain__descriptor =
   "Backfill__Session__V1__Drain",
   "backfill.session.v1",
   sizeof(Backfill__Session__V1__Drain),
-  2,
+  3,
   backfill__session__v1__drain__field_descriptors,
   backfill__session__v1__drain__field_indices_by_name,
   1,  backfill__session__v1__drain__number_ranges,

@@ -75,10 +75,15 @@ struct  Backfill__Session__V1__SessionLimits
    */
   size_t n_features;
   ProtobufCBinaryData *features;
+  /*
+   * After so long without a byte from the other side this side sends a Ping; 0: it sends none. A server that is told
+   * closes a connection on which nothing has moved either way for several times as long.
+   */
+  uint64_t ping_interval_milliseconds;
 };
 #define BACKFILL__SESSION__V1__SESSION_LIMITS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__session__v1__session_limits__descriptor) \
-    , 0, {0,NULL}, 0, 0, 0, 0, 0,NULL }
+    , 0, {0,NULL}, 0, 0, 0, 0, 0,NULL, 0 }
 
 
 struct  Backfill__Session__V1__HelloRequest
@@ -187,7 +192,7 @@ struct  Backfill__Session__V1__WatchResponse
 {
   ProtobufCMessage base;
   /*
-   * The connection takes no more calls: open new ones elsewhere. Those it has accepted may end.
+   * Open new calls elsewhere. Those that the connection has accepted may end.
    */
   Backfill__Session__V1__Drain *drain;
 };
@@ -200,17 +205,23 @@ struct  Backfill__Session__V1__Drain
 {
   ProtobufCMessage base;
   /*
-   * Streams above it were not run and may be opened again elsewhere.
+   * Streams above it are not run and may be opened again elsewhere. 2147483647, above which there are none, while the
+   * connection still accepts what is on its way.
    */
   uint32_t last_accepted_stream_id;
   /*
    * Time that is left for the others.
    */
   uint64_t remaining_milliseconds;
+  /*
+   * Not 0: send a Ping with this nonce once you open no more streams here. What was opened before is accepted; then
+   * the last notice comes. Without a Ping it comes after a while.
+   */
+  uint64_t ping_nonce;
 };
 #define BACKFILL__SESSION__V1__DRAIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__session__v1__drain__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0 }
 
 
 /* Backfill__Session__V1__SessionLimits methods */
