@@ -81,14 +81,16 @@ import Testing
     @Test func aCancelledServerClosesItsConnectionsAndCancelsTheirCalls() async throws {
         let stage = Stage()
         let wait = RPCMethod<Envelope.KeyValue, Envelope.KeyValue>(service: echo.service, name: "Wait")
-        let port = try await withServer { $0.port }
-        let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
+        // An address of its own, so that the port is there when it is wanted again.
+        let host = "127.0.0.4"
+        let port = try await withServer(RPCServerConfiguration(host: host)) { $0.port }
+        let endpoint = RPCClient.Endpoint(host: host, port: port)
         try await withClient(patientClient(of: [endpoint])) { client in
             async let outcome = failure {
                 await client.until { $0 == [endpoint] }
                 return try await client.call(wait, Envelope.KeyValue())
             }
-            try await withServer(RPCServerConfiguration(port: port), router: stage.router()) { _ in
+            try await withServer(RPCServerConfiguration(host: host, port: port), router: stage.router()) { _ in
                 #expect(await stage.next() == "began")
             }
             #expect(await stage.next() == "cancelled")

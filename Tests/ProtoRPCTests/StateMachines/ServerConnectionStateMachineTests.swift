@@ -167,6 +167,17 @@ import Testing
         #expect(machine.begin("b", 3, at: self.start) == .answer(refusal))
         #expect(machine.finished(streamID: 1) == .sendAnswer)
         #expect(machine.shouldClose)
+        #expect(machine.open(5) == .accepted)
+        let watch = machine.start(
+            "watch",
+            streamID: 5,
+            isStream: true,
+            isWatch: true,
+            timeoutNanoseconds: 0,
+            now: self.start
+        )
+        #expect(watch == .run(setTimer: nil), "who asks late is told as well")
+        #expect(!machine.shouldClose)
     }
 
     @Test("G6-05 a client that does not answer the first notice is told the last one all the same")

@@ -167,6 +167,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         self.timer?.cancel()
         self.retireTimer?.cancel()
         self.keepAliveTimer?.cancel()
+        // First of all, so that who is told does not choose this connection again.
+        self.connection?.end()
         let message = "the connection to \(self.connection?.endpoint.description ?? "the server") was lost"
         self.dropHeldFrame()
         for caller in self.machine.connectionClosed() {

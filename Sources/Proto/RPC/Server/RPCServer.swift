@@ -52,8 +52,9 @@ public struct RPCServer: Service {
             await self.serve(connections, registry: registry)
             registry.closeAll()
         } onCancelOrGracefulShutdown: {
-            listener.close(promise: nil)
-            registry.drain(timeout: TimeAmount(clamping: self.configuration.drainTimeout))
+            // Clients that are told connect again at once: by then nobody listens, and none is accepted to be thrown out.
+            let timeout = TimeAmount(clamping: self.configuration.drainTimeout)
+            listener.close().whenComplete { _ in registry.drain(timeout: timeout) }
         }
         // A cancelled task stops waiting at once; whoever called may want the address again.
         try? await listener.closeFuture.get()

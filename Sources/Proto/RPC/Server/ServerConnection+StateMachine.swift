@@ -110,28 +110,28 @@ struct ServerConnectionStateMachine<Call> {
         }
     }
 
-    private var refusal: RPCError? {
-        if self.phase == .draining {
-            return .notAccepted("draining: the server takes no new calls")
-        }
-        if self.streams.count >= self.maximumStreams {
-            return .limit("more than \(self.maximumStreams) calls in flight on a connection")
-        }
-        return nil
-    }
-
     /// The envelope of a request just accepted is good and its method is there.
     ///
-    /// - Parameter isStream: whether data frames may come for it, or be its answer.
+    /// - Parameters:
+    ///   - call: who runs it.
+    ///   - streamID: the request's.
+    ///   - isStream: whether data frames may come for it, or be its answer.
+    ///   - isWatch: whether it is there to tell that the server stops, for which it is never too late.
+    ///   - timeoutNanoseconds: the client's; 0: none.
+    ///   - now: the time.
     mutating func start(
         _ call: Call,
         streamID: UInt32,
         isStream: Bool,
+        isWatch: Bool = false,
         timeoutNanoseconds: Int64,
         now: NIODeadline
     ) -> StartAction {
-        if let refusal = self.refusal {
-            return .answer(refusal)
+        if self.phase == .draining, !isWatch {
+            return .answer(.notAccepted("draining: the server takes no new calls"))
+        }
+        if self.streams.count >= self.maximumStreams {
+            return .answer(.limit("more than \(self.maximumStreams) calls in flight on a connection"))
         }
         if timeoutNanoseconds < 0 {
             return .answer(.deadlineExceeded)

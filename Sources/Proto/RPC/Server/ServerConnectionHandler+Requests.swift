@@ -82,6 +82,7 @@ extension ServerConnectionHandler {
     ) throws(RPCError) {
         guard let connection = self.connection else { return }
         let now = context.eventLoop.now
+        let isWatch = request.service == SessionService.name && request.method == SessionService.watch.name
         let call = ServerCall(
             streamID: frame.streamID,
             request: request,
@@ -95,15 +96,14 @@ extension ServerConnectionHandler {
             call,
             streamID: frame.streamID,
             isStream: call.stream != nil,
+            isWatch: isWatch,
             timeoutNanoseconds: request.timeoutNanoseconds,
             now: now
         )
         switch action {
         case .run(let deadline):
             self.accepted.append(call)
-            if request.service == SessionService.name, request.method == SessionService.watch.name {
-                self.isWatched = true
-            }
+            if isWatch { self.isWatched = true }
             if let deadline { self.setTimer(deadline, context: context) }
         case .answer(let error):
             throw error
