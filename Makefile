@@ -32,11 +32,11 @@ test: ## everything: lint, generated code, unit tests, end to end with the offic
 
 .PHONY: lint
 lint: ## check the formatting
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks examples
 
 .PHONY: format
 format: ## format all sources
-	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks examples
 
 .PHONY: protos
 protos: deps ## generate the C and Swift code of the .proto files

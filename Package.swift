@@ -61,7 +61,7 @@ let package = Package(
         .executable(name: "backfill-gateway", targets: ["backfill-gateway"]),
         .executable(name: "backfill-engine-simulator", targets: ["backfill-engine-simulator"]),
         // What an internal service needs to speak to a scheduler.
-        .library(name: "BackfillClient", targets: ["ProtoMessages", "ProtoRPC", "ProtoTLS"]),
+        .library(name: "BackfillClient", targets: ["BackfillClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -98,6 +98,13 @@ let package = Package(
             "ProtoRPC",
             "Proto/RPC",
             ["FailPoints", "ProtoMessages", "ProtoFraming", "ProtoTLS", .nioCore, .nioPosix, .logging, .lifecycle]
+        ),
+
+        // One import for internal services that call a scheduler.
+        .module(
+            "BackfillClient",
+            "Client",
+            ["Checksum", "ProtoMessages", "ProtoRPC", "ProtoTLS", .nioCore, .logging, .lifecycle]
         ),
 
         // The scheduler, from its pure core outwards.

@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$*"; }
 step "packages"
 scripts/deps.sh
 step "formatting"
-swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks examples
 step "generated code"
 scripts/check_protos.sh
 step "unit tests"
