@@ -40,6 +40,7 @@ public struct GatewayApplication: Service {
     public func run() async throws {
         var clientConfiguration = RPCClientConfiguration(endpoints: self.configuration.schedulers)
         clientConfiguration.drainTimeout = self.configuration.drainTimeout
+        clientConfiguration.keepAlive = KeepAlive(interval: self.configuration.pingInterval)
         let https = try self.configuration.tls.map { try TLSContextSource($0) }
         let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }
         clientConfiguration.tls = toSchedulers.map {

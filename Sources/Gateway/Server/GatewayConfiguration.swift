@@ -8,6 +8,8 @@ public struct GatewayConfiguration: Sendable {
     public var listen: ListenAddress
     /// The schedulers, any of which can take a request.
     public var schedulers: [RPCClient.Endpoint]
+    /// Silence after which a scheduler is pinged (`KeepAlive`), 1 s to 10 min. Default 10 s.
+    public var pingInterval = Duration.seconds(10)
     /// The certificate for HTTPS; nil: HTTP.
     public var tls: TLSConfiguration?
     /// The certificates for the connections to schedulers; nil: without TLS.

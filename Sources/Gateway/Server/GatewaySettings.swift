@@ -29,6 +29,12 @@ public enum GatewaySettings {
         }
         return endpoints
     }
+    static let pingInterval = SettingKey<Duration>.duration(
+        "ping-interval",
+        "silence after which a scheduler is pinged; one that brings nothing for three times as long is given up",
+        default: "10s",
+        in: .seconds(1)...(.seconds(600))
+    )
     static let allowNonLoopback = SettingKey<Bool>.flag(
         "allow-non-loopback",
         "serve addresses that other machines reach, without keys"
@@ -40,7 +46,8 @@ public enum GatewaySettings {
         summary: "serves the OpenAI REST API for batches and files and passes requests to schedulers",
         version: GatewayApplication.version,
         settings: [
-            GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.allowNonLoopback.erased,
+            GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.pingInterval.erased,
+            GatewaySettings.allowNonLoopback.erased,
         ] + GatewaySettings.tls + [ProgramStart.logLevel.erased]
     )
 }
@@ -54,6 +61,7 @@ extension GatewayConfiguration {
             listen: try values.required(GatewaySettings.listen),
             schedulers: try values.required(GatewaySettings.scheduler)
         )
+        self.pingInterval = try values.required(GatewaySettings.pingInterval)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
         guard self.listen.isLoopback || values[GatewaySettings.allowNonLoopback] == true else {

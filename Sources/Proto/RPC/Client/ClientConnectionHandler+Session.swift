@@ -29,6 +29,7 @@ extension ClientConnectionHandler {
         else { return }
         self.speaksSession = true
         self.connection?.learnedSession()
+        self.beginKeepAlive(context)
         self.start(
             .watch,
             SessionService.watch.name,
@@ -37,7 +38,6 @@ extension ClientConnectionHandler {
             deadline: context.eventLoop.now + .longest,
             context: context
         )
-        self.beginKeepAlive(context)
     }
 
     /// A message of Watch came: the server is about to stop (G6-05).
@@ -127,9 +127,10 @@ extension ClientConnectionHandler {
         case .wait(let deadline):
             self.setKeepAliveTimer(deadline, context: context)
         case .missed(let deadline):
-            self.sendUnwatched(SessionService.ping, PingRequest(), context: context)
-            self.writer.flush(to: context)
             self.setKeepAliveTimer(deadline, context: context)
+            self.sendUnwatched(SessionService.ping, PingRequest(), context: context)
+            // Last, since a write that fails may end the connection before it returns.
+            self.writer.flush(to: context)
         case .dead:
             self.logger.warning("a connection is closed", metadata: ["reason": "the server does not answer pings"])
             context.close(promise: nil)
