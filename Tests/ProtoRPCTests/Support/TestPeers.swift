@@ -40,12 +40,20 @@ func patientClient(of endpoints: [RPCClient.Endpoint], backOff: BackOff = BackOf
         connectTimeout: .seconds(60),
         connectionWait: .seconds(60),
         backOff: backOff,
+        fullStreamPatience: .seconds(60),
         usesSession: false
     )
 }
 
+/// A server that fails no stream because the machine is busy.
+let patientServer: RPCServerConfiguration = {
+    var configuration = RPCServerConfiguration()
+    configuration.limits.fullStreamPatience = .seconds(60)
+    return configuration
+}()
+
 func withServer<Result: Sendable>(
-    _ configuration: RPCServerConfiguration = RPCServerConfiguration(),
+    _ configuration: RPCServerConfiguration = patientServer,
     router: RPCRouter = echoRouter(),
     logger: Logger = quietLogger,
     _ body: @escaping @Sendable (TestServer) async throws -> Result
@@ -253,7 +261,7 @@ extension ClientCall {
     /// How the call failed; nil when it has not.
     var outcome: RPCError? {
         get async {
-            let outcome = await withCheckedContinuation { _ = self.wait($0) }
+            let outcome = await withCheckedContinuation { _ = self.wait(.task($0)) }
             if case .failure(let error) = outcome { return error }
             return nil
         }

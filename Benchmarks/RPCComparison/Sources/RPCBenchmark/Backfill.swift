@@ -7,6 +7,10 @@ import ProtoRPC
 /// This project's server and client, with deadlines, metadata, limits and sessions on.
 struct Backfill: Sendable {
     static let echo = RPCMethod<InferUnaryRequest, InferUnaryRequest>(service: "bench.v1.Echo", name: "Echo")
+    static let echoAtOnce = RPCMethod<InferUnaryRequest, InferUnaryRequest>(
+        service: "bench.v1.Echo",
+        name: "EchoAtOnce"
+    )
     static let stream = RPCServerStreamMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Stream")
     static let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
     static let metadata = [("tenant", "default"), ("request-id", "0123456789abcdef")]
@@ -16,6 +20,7 @@ struct Backfill: Sendable {
     private static func router() -> RPCRouter {
         var router = RPCRouter()
         router.register(self.echo) { request, _ in request }
+        router.registerOnEventLoop(self.echoAtOnce) { request, _ in request }
         router.register(self.stream) { request, writer, _ in
             let chunk = InferChunk(sequence: 0, data: ByteBuffer(repeating: 42, count: 100))
             for _ in 0..<request.contentBytes { try await writer.send(chunk) }
@@ -55,6 +60,40 @@ struct Backfill: Sendable {
         let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
         return try await inParallel(inFlight, count: count) {
             _ = try await self.client.call(Self.echo, request, options: options)
+        }
+    }
+
+    /// By callbacks on the event loops of both sides.
+    func onEventLoops(payloadBytes: Int, inFlight: Int, count: Int) async throws -> Sample {
+        let request = InferUnaryRequest(body: ByteBuffer(repeating: 42, count: payloadBytes))
+        let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
+        return try await sample(amount: count / inFlight * inFlight) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<inFlight {
+                    group.addTask {
+                        try await withCheckedThrowingContinuation { done in
+                            self.chain(request, options, left: count / inFlight, done)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    /// One call after the other, each from the callback of the one before.
+    private func chain(
+        _ request: InferUnaryRequest,
+        _ options: CallOptions,
+        left: Int,
+        _ done: CheckedContinuation<Void, any Error>
+    ) {
+        guard left > 0 else { return done.resume() }
+        self.client.call(Self.echoAtOnce, request, options: options) { result in
+            switch result {
+            case .success: self.chain(request, options, left: left - 1, done)
+            case .failure(let error): done.resume(throwing: error)
+            }
         }
     }
 

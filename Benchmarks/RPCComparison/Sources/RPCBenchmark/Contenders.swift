@@ -16,7 +16,10 @@ struct Contenders: Sendable {
             "unary calls of 1 KiB, 64 in flight, against raw frames",
             unit: "call",
             rounds: rounds,
-            [self.raw(count: 512_000), self.async(inFlight: 64, count: 128_000)]
+            [
+                self.raw(count: 512_000), self.onEventLoops(count: 256_000),
+                self.async(inFlight: 64, count: 128_000),
+            ]
         )
         try await compare(
             "unary calls of 1 KiB, one at a time",
@@ -37,6 +40,7 @@ struct Contenders: Sendable {
         switch name {
         case "raw": try await self.raw(count: count).run()
         case "grpc": try await self.grpc(inFlight: 64, count: count).run()
+        case "event-loop": try await self.onEventLoops(count: count).run()
         case "stream": try await self.stream(count: count).run()
         default: try await self.async(inFlight: 64, count: count).run()
         }
@@ -57,6 +61,12 @@ struct Contenders: Sendable {
     private func async(inFlight: Int, count: Int) -> Contender {
         Contender(name: "backfill, async") {
             try await self.backfill.unary(payloadBytes: 1_024, inFlight: inFlight, count: count)
+        }
+    }
+
+    private func onEventLoops(count: Int) -> Contender {
+        Contender(name: "backfill, event loops") {
+            try await self.backfill.onEventLoops(payloadBytes: 1_024, inFlight: 64, count: count)
         }
     }
 

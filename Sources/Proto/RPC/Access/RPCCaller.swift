@@ -22,6 +22,9 @@ public struct RPCCaller: Sendable, Hashable {
     /// Somebody on this machine, over a connection without TLS, or in this process: may do everything.
     public static let local = RPCCaller(name: "local", roles: .all)
 
+    /// Somebody whose connection is gone.
+    static let nobody = RPCCaller(name: "nobody", roles: [])
+
     /// Whether nothing is refused. A certificate has one role at most.
     private var mayDoEverything: Bool {
         self.roles == .all

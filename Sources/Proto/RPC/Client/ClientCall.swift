@@ -7,9 +7,22 @@ final class ClientCall: Sendable {
     /// The response's payload, or why there is none.
     typealias Outcome = Result<ByteBuffer, RPCError>
 
+    /// Who waits: a task, or code that runs where the answer comes.
+    enum Waiter {
+        case task(CheckedContinuation<Outcome, Never>)
+        case callback(@Sendable (Outcome) -> Void)
+
+        func resume(returning outcome: Outcome) {
+            switch self {
+            case .task(let continuation): continuation.resume(returning: outcome)
+            case .callback(let callback): callback(outcome)
+            }
+        }
+    }
+
     private struct State {
         var streamID: UInt32?
-        var waiter: CheckedContinuation<Outcome, Never>?
+        var waiter: Waiter?
         var outcome: Outcome?
     }
 
@@ -26,7 +39,7 @@ final class ClientCall: Sendable {
     }
 
     /// Sets who waits. Gives false, and resumes it, when the call has ended already.
-    func wait(_ waiter: CheckedContinuation<Outcome, Never>) -> Bool {
+    func wait(_ waiter: Waiter) -> Bool {
         let outcome = self.state.withLock { state in
             if state.outcome == nil { state.waiter = waiter }
             return state.outcome
@@ -58,7 +71,7 @@ final class ClientCall: Sendable {
     }
 
     private func end(_ outcome: (UInt32?) -> Outcome) {
-        let ended = self.state.withLock { state -> (CheckedContinuation<Outcome, Never>?, Outcome)? in
+        let ended = self.state.withLock { state -> (Waiter?, Outcome)? in
             guard state.outcome == nil else { return nil }
             let outcome = outcome(state.streamID)
             state.outcome = outcome

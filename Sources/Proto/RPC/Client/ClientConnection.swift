@@ -128,7 +128,7 @@ final class ClientConnection: Sendable {
         let call = ClientCall(deadline: deadline)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                guard call.wait(waiter) else { return }
+                guard call.wait(.task(waiter)) else { return }
                 if !self.submit(.start(call, request)) {
                     call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
                 }
@@ -136,6 +136,25 @@ final class ClientConnection: Sendable {
         } onCancel: {
             call.fail(.cancelled, "the caller cancelled the call")
             _ = self.submit(.forget(call))
+        }
+    }
+
+    /// Sends a call. `completion` is called once: on the connection's event loop, or here if the call is refused at once.
+    func perform(
+        _ request: ByteBuffer,
+        deadline: NIODeadline,
+        completion: @escaping @Sendable (ClientCall.Outcome) -> Void
+    ) {
+        if let error = self.enter() { return completion(.failure(error)) }
+        let call = ClientCall(deadline: deadline)
+        _ = call.wait(
+            .callback { outcome in
+                self.leave()
+                completion(outcome)
+            }
+        )
+        if !self.submit(.start(call, request)) {
+            call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
         }
     }
 

@@ -116,7 +116,7 @@ public final class RPCClient: Service {
         }
     }
 
-    private func encode<Request, Response>(
+    func encode<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
         deadline: NIODeadline,
@@ -146,7 +146,7 @@ public final class RPCClient: Service {
         }
     }
 
-    private static func metadata(of options: CallOptions) -> [Envelope.KeyValue] {
+    static func metadata(of options: CallOptions) -> [Envelope.KeyValue] {
         options.metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
     }
 

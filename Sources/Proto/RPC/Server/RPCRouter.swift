@@ -9,9 +9,17 @@ public struct RPCRouter: Sendable {
     /// Runs a call on a stream. Gives the response frame's data, or nil where messages were the answer.
     typealias StreamHandler = @Sendable (ServerStream, RPCContext) async throws -> ByteBuffer?
 
-    /// Answers a call on the connection's event loop, at once: the request's bytes and the connection in, the response
-    /// frame's data out. For the protocol's own calls, which must not wait for a free thread.
-    typealias ImmediateHandler = @Sendable (ByteBuffer, any SessionPeer) throws(RPCError) -> ByteBuffer
+    /// Answers a call on the connection's event loop, at once: the request and the connection in, the response frame's
+    /// data out.
+    typealias ImmediateHandler = @Sendable (ImmediateCall) throws(RPCError) -> ByteBuffer
+
+    /// A call that is answered on the event loop.
+    struct ImmediateCall {
+        var streamID: UInt32
+        var request: RequestEnvelope
+        var peer: any SessionPeer
+        var maximumDataBytes: Int
+    }
 
     /// How calls of a method run, and who may make them.
     struct Entry: Sendable {
@@ -123,16 +131,42 @@ public struct RPCRouter: Sendable {
         )
     }
 
-    /// Adds a method of the protocol's own, unless the router has it.
+    /// Adds a method that is answered on the connection's event loop, without a task: for work of microseconds, at several
+    /// times the calls of the other `register`.
+    ///
+    /// - Parameters:
+    ///   - method: the method's name and types.
+    ///   - handler: answers one call. While it runs, nothing else does on the event loop, so it must neither block nor
+    ///     compute for long. It cannot be cancelled.
+    public mutating func registerOnEventLoop<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        handler: @escaping @Sendable (Request, RPCContext) throws(RPCError) -> Response
+    ) {
+        self.add(
+            .immediate { call throws(RPCError) in
+                // Already over (G3-05).
+                guard call.request.timeoutNanoseconds >= 0 else { throw .deadlineExceeded }
+                let request: Request = try Self.decode(call.request.payload)
+                let context = call.peer.context(of: call.request, streamID: call.streamID)
+                return try FrameEncoding.response(handler(request, context), maximumDataBytes: call.maximumDataBytes)
+            },
+            service: method.service,
+            name: method.name,
+            roles: method.roles
+        )
+    }
+
+    /// Adds a method of the protocol's own, unless the router has it. It must not wait for a free thread.
     mutating func registerImmediate<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         handler: @escaping @Sendable (Request, any SessionPeer) -> Response
     ) {
         guard self.services[method.service]?[method.name] == nil else { return }
         self.add(
-            .immediate { payload, peer throws(RPCError) in
-                let request: Request = try Self.decode(payload)
-                return try FrameEncoding.response(handler(request, peer), maximumDataBytes: Self.maximumLocalBytes)
+            .immediate { call throws(RPCError) in
+                let request: Request = try Self.decode(call.request.payload)
+                let response = handler(request, call.peer)
+                return try FrameEncoding.response(response, maximumDataBytes: Self.maximumLocalBytes)
             },
             service: method.service,
             name: method.name,

@@ -55,7 +55,13 @@ extension ServerConnectionHandler {
             if let refusal = self.connection?.caller.refusal(of: request, allowed: entry.roles) { throw refusal }
             if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
             if case .immediate(let handler) = entry.run {
-                let data = try handler(request.payload, self)
+                let call = RPCRouter.ImmediateCall(
+                    streamID: frame.streamID,
+                    request: request,
+                    peer: self,
+                    maximumDataBytes: self.limits.frame.maximumDataBytes
+                )
+                let data = try handler(call)
                 self.writer.append(data, type: .response, streamID: frame.streamID, to: context)
             } else {
                 try self.start(request, entry, frame: frame, context: context)

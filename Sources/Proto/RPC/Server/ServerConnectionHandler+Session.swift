@@ -6,6 +6,17 @@ import ProtoMessages
 extension ServerConnectionHandler: SessionPeer {
     var isDraining: Bool { self.machine.isDraining }
 
+    func context(of request: RequestEnvelope, streamID: UInt32) -> RPCContext {
+        let timeout = request.timeoutNanoseconds
+        return RPCContext(
+            metadata: RPCMetadata(request.metadata),
+            caller: self.connection?.caller ?? .nobody,
+            deadline: timeout > 0 ? .now() + min(.nanoseconds(timeout), .longest) : nil,
+            peer: self.connection?.peer,
+            localRequestID: "\(self.connection?.number ?? 0)-\(streamID)"
+        )
+    }
+
     func cancelStream(_ streamID: UInt32) -> Bool {
         guard let context = self.context, let call = self.machine.answered(streamID: streamID) else { return false }
         let error = RPCError(code: .cancelled, message: "the caller cancelled the call")

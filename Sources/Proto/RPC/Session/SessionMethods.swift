@@ -4,6 +4,8 @@ import ProtoMessages
 
 /// What the Session service asks and tells of the connection that a call came on. On its event loop.
 protocol SessionPeer {
+    /// What a handler knows of a call that came on the connection.
+    func context(of request: RequestEnvelope, streamID: UInt32) -> RPCContext
     /// Whether the server is about to stop.
     var isDraining: Bool { get }
     /// Answers a stream with CANCELLED and cancels its handler. Gives false when it had been answered or was never
