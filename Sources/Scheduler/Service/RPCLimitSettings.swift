@@ -57,11 +57,17 @@ enum RPCLimitSettings {
         default: 1 << 10,
         in: 0...1 << 30
     )
+    static let missedPings = SettingKey<Int>.integer(
+        "rpc-missed-pings",
+        "intervals at which a client said to ping that may pass with nothing moving, before its connection is closed",
+        default: 2,
+        in: 0...1_000
+    )
 
     static let all = [
         Self.connections.erased, Self.streams.erased, Self.metadataPairs.erased, Self.metadataBytes.erased,
         Self.nameBytes.erased, Self.queuedBytes.erased, Self.handshakeTimeout.erased, Self.headerTimeout.erased,
-        Self.bodyRate.erased,
+        Self.bodyRate.erased, Self.missedPings.erased,
     ]
 
     static func limits(_ values: SettingsValues) throws(SettingsError) -> RPCServerLimits {
@@ -75,6 +81,7 @@ enum RPCLimitSettings {
         limits.handshakeTimeout = try values.required(Self.handshakeTimeout)
         limits.headerTimeout = try values.required(Self.headerTimeout)
         limits.minimumBodyBytesPerSecond = try values.required(Self.bodyRate)
+        limits.missedPings = try values.required(Self.missedPings)
         return limits
     }
 }

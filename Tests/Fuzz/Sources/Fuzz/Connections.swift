@@ -31,7 +31,7 @@ private struct Connection {
         case 4: return self.receive(&input, nil)
         case 5: self.endTask(event / 8)
         case 6: self.passTime(event / 8)
-        default: if event / 8 == 31 { self.drain() } else { self.endTask(event / 8) }
+        default: self.drain(event / 8)
         }
         self.checkClosing()
         return true
@@ -114,8 +114,18 @@ private struct Connection {
         }
     }
 
-    private mutating func drain() {
-        self.machine.drain()
+    /// The steps of a drain, or as often as not another end of a task.
+    private mutating func drain(_ choice: UInt8) {
+        let action: ServerConnectionStateMachine<UInt32>.DrainAction
+        switch choice {
+        case 28: action = self.machine.pinged(nonce: 1)
+        case 29: action = self.machine.drainNoticeEnded()
+        case 30: action = self.machine.drain(isWatched: true, nonce: 1)
+        case 31: action = self.machine.drain(isWatched: false, nonce: 1)
+        default: return self.endTask(choice)
+        }
+        guard action == .tellLast else { return }
+        check(!self.isDraining, "the last notice goes out twice")
         self.isDraining = true
     }
 
