@@ -31,6 +31,7 @@ import Testing
         expected.handshakeTimeout = .seconds(4)
         expected.headerTimeout = .seconds(3)
         expected.minimumBodyBytesPerSecond = 0
+        expected.missedPings = 7
         let read = try self.limits(
             "--rpc-connections",
             "1",
@@ -49,7 +50,9 @@ import Testing
             "--rpc-handshake-timeout",
             "4s",
             "--rpc-body-rate",
-            "0"
+            "0",
+            "--rpc-missed-pings",
+            "7"
         )
         #expect(read == expected)
     }
