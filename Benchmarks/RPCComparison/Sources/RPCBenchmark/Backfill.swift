@@ -67,6 +67,8 @@ struct Backfill: Sendable {
     func onEventLoops(payloadBytes: Int, inFlight: Int, count: Int) async throws -> Sample {
         let request = InferUnaryRequest(body: ByteBuffer(repeating: 42, count: payloadBytes))
         let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
+        // Waits for the connection, which calls from event loops do not.
+        _ = try await self.client.call(Self.echo, request, options: options)
         return try await sample(amount: count / inFlight * inFlight) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<inFlight {
