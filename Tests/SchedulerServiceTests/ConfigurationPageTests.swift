@@ -15,4 +15,22 @@ struct ConfigurationPageTests {
             #expect(text.contains(section), "docs/configuration.md lacks:\n\(section)")
         }
     }
+
+    /// One environment may hold the settings of all programs.
+    @Test func everyProgramPassesOverTheVariablesOfTheOthers() throws {
+        let schemas = [SchedulerSettings.schema, GatewaySettings.schema, SimulatorSettings.schema]
+        let names = Set(schemas.flatMap { Self.variables(of: $0) })
+        #expect(names.count > 30)
+        for schema in schemas {
+            for name in names.subtracting(Self.variables(of: schema)) {
+                #expect(throws: Never.self, "\(schema.program) refuses \(name)") {
+                    _ = try schema.read(arguments: [], environment: [name: "1"]) { (_) throws(SettingsError) in "" }
+                }
+            }
+        }
+    }
+
+    private static func variables(of schema: SettingsSchema) -> [String] {
+        schema.markdownTable.split(separator: "`").filter { $0.hasPrefix("BACKFILL_") }.map(String.init)
+    }
 }
