@@ -12,6 +12,8 @@ struct Backfill: Sendable {
         name: "EchoAtOnce"
     )
     static let stream = RPCServerStreamMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Stream")
+    static let read = RPCMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Read")
+    static let chunkBytes = 256 << 10
     static let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
     static let metadata = [("tenant", "default"), ("request-id", "0123456789abcdef")]
 
@@ -20,6 +22,8 @@ struct Backfill: Sendable {
     private static func router() -> RPCRouter {
         var router = RPCRouter()
         router.register(self.echo) { request, _ in request }
+        let chunk = ByteBuffer(repeating: 42, count: self.chunkBytes)
+        router.register(self.read) { _, _ in InferChunk(data: chunk) }
         router.registerOnEventLoop(self.echoAtOnce) { request, _ in request }
         router.register(self.stream) { request, writer, _ in
             let chunk = InferChunk(sequence: 0, data: ByteBuffer(repeating: 42, count: 100))

@@ -20,6 +20,7 @@ struct ClientConnector: Sendable {
             .channelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
             .channelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
             .channelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
+            .channelOption(SocketOptions.notSentLowWater, value: SocketOptions.notSentLowWaterBytes)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try attempt.include(channel) }
             }

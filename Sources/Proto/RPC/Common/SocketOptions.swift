@@ -13,6 +13,11 @@ enum SocketOptions {
     static let keepInterval = Self.tcp(5)
     static let keepIntervalSeconds = 5
 
+    /// Linux' TCP_NOTSENT_LOWAT: what the kernel takes beyond what the network does, so that a small frame waits behind
+    /// little of what was written before it.
+    static let notSentLowWater = Self.tcp(25)
+    static let notSentLowWaterBytes = 128 << 10
+
     private static func tcp(_ name: CInt) -> ChannelOptions.Types.SocketOption {
         ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: name))
     }

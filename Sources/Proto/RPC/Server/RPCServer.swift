@@ -102,6 +102,7 @@ public struct RPCServer: Service {
             .childChannelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
             .childChannelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
             .childChannelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
+            .childChannelOption(SocketOptions.notSentLowWater, value: SocketOptions.notSentLowWaterBytes)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: queued / 2, high: queued))
             .childChannelInitializer { setup.begin($0) }
             .bind(host: self.configuration.host, port: self.configuration.port)
