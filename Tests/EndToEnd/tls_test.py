@@ -137,20 +137,6 @@ class TLS(unittest.TestCase):
             self.assertEqual(models(second), b"HTTP/1.1 200 OK")
             self.assertTrue(second.session_reused)
 
-    def test_T_26_a_request_that_is_cut_off_without_close_notify_is_not_taken_for_a_whole_one(self):
-        client = self.services.client()
-        before = len(client.files.list().data)
-        connection = self.services.connect(self.services.context())
-        head = (b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n'
-                b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nall of')
-        connection.sendall(
-            b"POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n"
-            b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n%s\r\n" % (len(head), head))
-        # The socket ends, the TLS below it says nothing.
-        connection.shutdown(socket.SHUT_WR)
-        self.assertEqual(connection.detach() >= 0, True)
-        self.assertEqual(len(client.files.list().data), before)
-
     def test_design_3_a_gateway_with_the_certificate_of_a_service_may_not_speak_for_its_users(self):
         wrong = self.services.start_gateway(self.services.scheduler, name="service-example")
         self.addCleanup(wrong.terminate)

@@ -12,7 +12,7 @@ import Testing
 /// Calls of `Inference` that are refused, fail or have to wait, with an engine that the test plays.
 @Suite(.timeLimit(.minutes(1)))
 struct InferenceRefusalTests {
-    private typealias Bench = InferenceBench
+    private typealias Bench = InferenceFixture
 
     private static func chunk(_ sequence: UInt64, _ bytes: Int) -> InferRequest {
         InferRequest(part: .chunk(InferChunk(sequence: sequence, data: ByteBuffer(repeating: 1, count: bytes))))

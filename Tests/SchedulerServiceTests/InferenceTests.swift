@@ -12,7 +12,7 @@ import Testing
 /// `Inference` over loopback, with the simulated engine.
 @Suite(.timeLimit(.minutes(3)))
 struct InferenceTests {
-    private typealias Bench = InferenceBench
+    private typealias Bench = InferenceFixture
 
     @Test("what an engine answers comes byte for byte, long and short")
     func answersAreTheEngines() async throws {

@@ -114,6 +114,11 @@ struct SettingsTests {
         #expect(address.isLoopback)
     }
 
+    @Test(arguments: ["127.example.com:1", "127.0.0.1.example.com:1", "127.1:1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1"])
+    func addressesThatOtherMachinesReachAreNoLoopback(text: String) throws {
+        #expect(try !ListenAddress(parsing: text).isLoopback)
+    }
+
     @Test(arguments: ["", ":80", "host", "host:", "host:x", "host:65536", "::1:80", "ho st:1", "host:-1"])
     func brokenAddressesAreRefused(_ text: String) {
         #expect(throws: SettingProblem.self) { _ = try ListenAddress(parsing: text) }

@@ -30,7 +30,13 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether only this machine can reach it.
     public var isLoopback: Bool {
-        self.host == "localhost" || self.host == "::1" || self.host.hasPrefix("127.")
+        self.host == "localhost" || self.host == "::1" || self.isLoopbackIPv4
+    }
+
+    /// 127.0.0.0/8 in numbers: a name such as `127.example.com` may be anybody's.
+    private var isLoopbackIPv4: Bool {
+        let parts = self.host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
     /// `HOST:PORT`, with brackets around an IPv6 address.

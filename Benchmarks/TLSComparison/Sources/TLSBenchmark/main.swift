@@ -18,6 +18,10 @@ func median(_ values: [Double]) -> Double {
     return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
 }
 
+func hundredths(_ value: Double) -> Double {
+    (value * 100).rounded() / 100
+}
+
 func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
 }
@@ -36,8 +40,8 @@ func compare(_ title: String, unit: String, _ stacks: [Stack], _ run: (Stack) th
         let rate = median(samples[index].map(\.rate))
         let ratios = zip(samples[index], samples[0]).map { $0.rate / $1.rate }
         let cpu = median(samples[index].map(\.cpuMicroseconds))
-        let ratio = (median(ratios) * 100).rounded() / 100
-        let range = "\(ratios.min() ?? 0)".prefix(4) + " to " + "\(ratios.max() ?? 0)".prefix(4)
+        let ratio = hundredths(median(ratios))
+        let range = "\(hundredths(ratios.min() ?? 0)) to \(hundredths(ratios.max() ?? 0))"
         print("  \(padded(stack.name, 12)) \(Int(rate)) \(unit)/s, \(ratio)x (\(range)), \(Int(cpu)) us CPU a \(unit)")
     }
 }

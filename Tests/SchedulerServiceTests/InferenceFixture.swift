@@ -14,14 +14,14 @@ import TestSupport
 @testable import SchedulerService
 
 /// A scheduler behind its socket, and a client of it.
-struct InferenceBench: Sendable {
+struct InferenceFixture: Sendable {
     let client: RPCClient
 
     /// Runs a scheduler on these engines while `body` calls it. It begins when the engines have told their models.
     static func run<Result: Sendable>(
         engines: [any Engine],
         _ change: (inout SchedulerConfiguration) -> Void = { _ in },
-        _ body: @escaping @Sendable (InferenceBench) async throws -> Result
+        _ body: @escaping @Sendable (InferenceFixture) async throws -> Result
     ) async throws -> Result {
         let scheduler = try await TestScheduler(engines: engines, change)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -38,7 +38,7 @@ struct InferenceBench: Sendable {
             configuration.connectionWait = .seconds(60)
             let client = RPCClient(configuration: configuration, logger: logger)
             group.addTask { await client.run() }
-            let bench = InferenceBench(client: client)
+            let bench = InferenceFixture(client: client)
             try await bench.untilReady(engines.count)
             let result = try await body(bench)
             group.cancelAll()
