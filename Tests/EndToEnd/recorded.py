@@ -132,6 +132,16 @@ class RecordedServices(Services):
                 return
             after = page["last_id"]
 
+    def content(self, file):
+        """A file whole. Its connection to the scheduler may be one that a fault has left dead, which takes a try."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            answer = self.http.get(f"{self.url}/v1/files/{file}/content")
+            if answer.status_code == 200:
+                return answer.text
+            assert answer.status_code >= 500 and time.monotonic() < deadline, f"{file}: {answer.status_code} {answer.text}"
+            time.sleep(0.01)
+
     def collect(self, with_blobs=False):
         """Fills in what the store and the engine have."""
         history = self.history
@@ -140,8 +150,7 @@ class RecordedServices(Services):
         for batch in history.batches.values():
             for file in filter(None, (batch["output_file_id"], batch["error_file_id"])):
                 if file not in history.lines:
-                    text = self.http.get(f"{self.url}/v1/files/{file}/content").text
-                    history.lines[file] = [json.loads(line)["custom_id"] for line in text.splitlines()]
+                    history.lines[file] = [json.loads(line)["custom_id"] for line in self.content(file).splitlines()]
         history.executions = [Execution(*execution) for execution in executions(self.witness)]
         if with_blobs:
             wait_for(lambda: self.blobs() == set(history.files), "the sweep", PATIENCE) if history.files else None
