@@ -78,9 +78,13 @@ public struct Batch: ProtoMessage {
     public var errorsOmitted: UInt32
     /// Why nothing moves at the moment, for people; empty when nothing is amiss.
     public var waitingReason: String
+    /// Unix seconds since when no line is sent, because the client wants so.
+    public var pausedAt: Int64?
+    /// Id of the batch whose failed lines these are; empty: none.
+    public var retryOf: String
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(id: String = "", endpoint: String = "", model: String = "", inputFileID: String = "", completionWindow: String = "", status: BatchStatus = BatchStatus(rawValue: 0), outputFileID: String = "", errorFileID: String = "", createdAt: Int64 = 0, expiresAt: Int64 = 0, inProgressAt: Int64? = nil, finalizingAt: Int64? = nil, completedAt: Int64? = nil, failedAt: Int64? = nil, expiredAt: Int64? = nil, cancellingAt: Int64? = nil, cancelledAt: Int64? = nil, requestCounts: RequestCounts? = nil, usage: Usage? = nil, metadata: [String: String] = [:], errors: [BatchError] = [], errorsOmitted: UInt32 = 0, waitingReason: String = "") {
+    public init(id: String = "", endpoint: String = "", model: String = "", inputFileID: String = "", completionWindow: String = "", status: BatchStatus = BatchStatus(rawValue: 0), outputFileID: String = "", errorFileID: String = "", createdAt: Int64 = 0, expiresAt: Int64 = 0, inProgressAt: Int64? = nil, finalizingAt: Int64? = nil, completedAt: Int64? = nil, failedAt: Int64? = nil, expiredAt: Int64? = nil, cancellingAt: Int64? = nil, cancelledAt: Int64? = nil, requestCounts: RequestCounts? = nil, usage: Usage? = nil, metadata: [String: String] = [:], errors: [BatchError] = [], errorsOmitted: UInt32 = 0, waitingReason: String = "", pausedAt: Int64? = nil, retryOf: String = "") {
         self.id = id
         self.endpoint = endpoint
         self.model = model
@@ -104,6 +108,8 @@ public struct Batch: ProtoMessage {
         self.errors = errors
         self.errorsOmitted = errorsOmitted
         self.waitingReason = waitingReason
+        self.pausedAt = pausedAt
+        self.retryOf = retryOf
     }
 
     /// Makes the default message.
@@ -157,6 +163,8 @@ extension Batch: ProtobufCConvertible {
         self.errors = try lift.messages(BatchError.self, message.n_errors, message.errors)
         self.errorsOmitted = message.errors_omitted
         self.waitingReason = try lift.string(message.waiting_reason)
+        if message._paused_at_case.rawValue == 24 { self.pausedAt = message.paused_at }
+        self.retryOf = try lift.string(message.retry_of)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -215,6 +223,11 @@ extension Batch: ProtobufCConvertible {
         }
         message.errors_omitted = self.errorsOmitted
         message.waiting_reason = try arena.string(self.waitingReason)
+        if let value = self.pausedAt {
+            message._paused_at_case = Backfill__V1__Batch__PausedAtCase(rawValue: 24)
+            message.paused_at = value
+        }
+        message.retry_of = try arena.string(self.retryOf)
     }
 }
 
@@ -395,14 +408,17 @@ public struct CreateBatchRequest: ProtoMessage {
     public var metadata: [String: String]
     /// Life time of the output and error files from their creation, 3,600 to 2,592,000 seconds.
     public var outputExpiresAfterSeconds: UInt64?
+    /// Instead of input_file_id: the lines themselves, at most 768 KiB. They become a file like an uploaded one.
+    public var inlineInput: ByteBuffer
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(inputFileID: String = "", endpoint: String = "", completionWindow: String = "", metadata: [String: String] = [:], outputExpiresAfterSeconds: UInt64? = nil) {
+    public init(inputFileID: String = "", endpoint: String = "", completionWindow: String = "", metadata: [String: String] = [:], outputExpiresAfterSeconds: UInt64? = nil, inlineInput: ByteBuffer = ByteBuffer()) {
         self.inputFileID = inputFileID
         self.endpoint = endpoint
         self.completionWindow = completionWindow
         self.metadata = metadata
         self.outputExpiresAfterSeconds = outputExpiresAfterSeconds
+        self.inlineInput = inlineInput
     }
 
     /// Makes the default message.
@@ -434,6 +450,7 @@ extension CreateBatchRequest: ProtobufCConvertible {
             self.metadata[try lift.string(entry.pointee.key)] = try lift.string(entry.pointee.value)
         }
         if message._output_expires_after_seconds_case.rawValue == 5 { self.outputExpiresAfterSeconds = message.output_expires_after_seconds }
+        self.inlineInput = lift.bytes(message.inline_input)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -453,6 +470,7 @@ extension CreateBatchRequest: ProtobufCConvertible {
             message._output_expires_after_seconds_case = Backfill__V1__CreateBatchRequest__OutputExpiresAfterSecondsCase(rawValue: 5)
             message.output_expires_after_seconds = value
         }
+        message.inline_input = try arena.bytes(self.inlineInput)
     }
 }
 
@@ -748,6 +766,449 @@ extension CancelBatchResponse: ProtobufCConvertible {
     }
 }
 
+/// `PauseBatchRequest` of backfill/v1/batches.proto.
+public struct PauseBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "") {
+        self.batchID = batchID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension PauseBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__PauseBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__pause_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+    }
+}
+
+/// `PauseBatchResponse` of backfill/v1/batches.proto.
+public struct PauseBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension PauseBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__PauseBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__pause_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// `ResumeBatchRequest` of backfill/v1/batches.proto.
+public struct ResumeBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "") {
+        self.batchID = batchID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ResumeBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ResumeBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__resume_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+    }
+}
+
+/// `ResumeBatchResponse` of backfill/v1/batches.proto.
+public struct ResumeBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ResumeBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ResumeBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__resume_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// `RetryBatchRequest` of backfill/v1/batches.proto.
+public struct RetryBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+    /// As for CreateBatch; empty: the first batch's.
+    public var completionWindow: String
+    /// As for CreateBatch; empty: the first batch's.
+    public var metadata: [String: String]
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "", completionWindow: String = "", metadata: [String: String] = [:]) {
+        self.batchID = batchID
+        self.completionWindow = completionWindow
+        self.metadata = metadata
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension RetryBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__RetryBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__retry_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+        self.completionWindow = try lift.string(message.completion_window)
+        for index in 0..<message.n_metadata {
+            guard let entry = message.metadata?[index] else { throw .malformed }
+            self.metadata[try lift.string(entry.pointee.key)] = try lift.string(entry.pointee.value)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+        message.completion_window = try arena.string(self.completionWindow)
+        let metadataEntries = self.metadata.sorted { $0.key < $1.key }
+        message.n_metadata = metadataEntries.count
+        message.metadata = try arena.array(metadataEntries) { pair throws(ProtoEncodingError) in
+            let entry = try arena.allocate(Backfill__V1__RetryBatchRequest__MetadataEntry.self)
+            backfill__v1__retry_batch_request__metadata_entry__init(entry)
+            entry.pointee.key = try arena.string(pair.key)
+            entry.pointee.value = try arena.string(pair.value)
+            return entry
+        }
+    }
+}
+
+/// `RetryBatchResponse` of backfill/v1/batches.proto.
+public struct RetryBatchResponse: ProtoMessage {
+    /// `batch` of the message.
+    public var batch: Batch?
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batch: Batch? = nil) {
+        self.batch = batch
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batch: nil) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension RetryBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__RetryBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__retry_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        if let pointer = message.batch {
+            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+        }
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        if let value = self.batch { message.batch = try arena.message(value) }
+    }
+}
+
+/// `DeleteBatchRequest` of backfill/v1/batches.proto.
+public struct DeleteBatchRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "") {
+        self.batchID = batchID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension DeleteBatchRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__DeleteBatchRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__delete_batch_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+    }
+}
+
+/// `DeleteBatchResponse` of backfill/v1/batches.proto.
+public struct DeleteBatchResponse: ProtoMessage {
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init() {}
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension DeleteBatchResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__DeleteBatchResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__delete_batch_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+    }
+}
+
+/// `ReadResultsRequest` of backfill/v1/batches.proto.
+public struct ReadResultsRequest: ProtoMessage {
+    /// `batch_id` of the message.
+    public var batchID: String
+    /// Where the answer before left off; 0 and 0 at the start.
+    public var line: UInt64
+    /// `offset` of the message.
+    public var offset: UInt64
+    /// At most 256 KiB are answered whatever is asked.
+    public var maximumBytes: UInt32
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(batchID: String = "", line: UInt64 = 0, offset: UInt64 = 0, maximumBytes: UInt32 = 0) {
+        self.batchID = batchID
+        self.line = line
+        self.offset = offset
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Makes the default message.
+    public init() { self.init(batchID: "") }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ReadResultsRequest: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ReadResultsRequest
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__read_results_request__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.batchID = try lift.string(message.batch_id)
+        self.line = message.line
+        self.offset = message.offset
+        self.maximumBytes = message.maximum_bytes
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.batch_id = try arena.string(self.batchID)
+        message.line = self.line
+        message.offset = self.offset
+        message.maximum_bytes = self.maximumBytes
+    }
+}
+
+/// `ReadResultsResponse` of backfill/v1/batches.proto.
+public struct ReadResultsResponse: ProtoMessage {
+    /// Whole lines, or a part of a long one.
+    public var data: ByteBuffer
+    /// Where to go on.
+    public var nextLine: UInt64
+    /// `next_offset` of the message.
+    public var nextOffset: UInt64
+    /// Nothing follows for now.
+    public var isEnd: Bool
+    /// The batch has ended: what it has is in its output and error files, and `data` is empty.
+    public var hasEnded: Bool
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(data: ByteBuffer = ByteBuffer(), nextLine: UInt64 = 0, nextOffset: UInt64 = 0, isEnd: Bool = false, hasEnded: Bool = false) {
+        self.data = data
+        self.nextLine = nextLine
+        self.nextOffset = nextOffset
+        self.isEnd = isEnd
+        self.hasEnded = hasEnded
+    }
+
+    /// Makes the default message.
+    public init() { self.init(data: ByteBuffer()) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension ReadResultsResponse: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__ReadResultsResponse
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__read_results_response__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.data = lift.bytes(message.data)
+        self.nextLine = message.next_line
+        self.nextOffset = message.next_offset
+        self.isEnd = message.is_end != 0
+        self.hasEnded = message.has_ended != 0
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.data = try arena.bytes(self.data)
+        message.next_line = self.nextLine
+        message.next_offset = self.nextOffset
+        message.is_end = self.isEnd ? 1 : 0
+        message.has_ended = self.hasEnded ? 1 : 0
+    }
+}
+
 /// The service `backfill.v1.Batches`.
 public enum BatchesService {
     /// Full name on the wire.
@@ -760,5 +1221,16 @@ public enum BatchesService {
     public static let listBatches = RPCMethod<ListBatchesRequest, ListBatchesResponse>(service: name, name: "ListBatches", roles: [.gateway, .service], isIdempotent: true)
     /// Starts a cancellation; asking again while it is under way is harmless.
     public static let cancelBatch = RPCMethod<CancelBatchRequest, CancelBatchResponse>(service: name, name: "CancelBatch", roles: [.gateway, .service])
+    /// Sends no more lines until the batch is resumed; those at engines end. Its window goes on. Asking again is harmless.
+    public static let pauseBatch = RPCMethod<PauseBatchRequest, PauseBatchResponse>(service: name, name: "PauseBatch", roles: [.gateway, .service])
+    /// `backfill.v1.Batches/ResumeBatch`.
+    public static let resumeBatch = RPCMethod<ResumeBatchRequest, ResumeBatchResponse>(service: name, name: "ResumeBatch", roles: [.gateway, .service])
+    /// Creates a batch of the lines that failed in one that has ended. With the metadata key "idempotency-key" a repeated
+    /// call answers the first call's batch.
+    public static let retryBatch = RPCMethod<RetryBatchRequest, RetryBatchResponse>(service: name, name: "RetryBatch", roles: [.gateway, .service])
+    /// Removes a batch that has ended; its files stay.
+    public static let deleteBatch = RPCMethod<DeleteBatchRequest, DeleteBatchResponse>(service: name, name: "DeleteBatch", roles: [.gateway, .service])
+    /// Reads lines of the output and error files that are there already while the batch runs, in input order.
+    public static let readResults = RPCMethod<ReadResultsRequest, ReadResultsResponse>(service: name, name: "ReadResults", roles: [.gateway, .service], isIdempotent: true)
 }
 

@@ -559,6 +559,462 @@ void   backfill__v1__cancel_batch_response__free_unpacked
   assert(message->base.descriptor == &backfill__v1__cancel_batch_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   backfill__v1__pause_batch_request__init
+                     (Backfill__V1__PauseBatchRequest         *message)
+{
+  static const Backfill__V1__PauseBatchRequest init_value = BACKFILL__V1__PAUSE_BATCH_REQUEST__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__pause_batch_request__get_packed_size
+                     (const Backfill__V1__PauseBatchRequest *message)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__pause_batch_request__pack
+                     (const Backfill__V1__PauseBatchRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__pause_batch_request__pack_to_buffer
+                     (const Backfill__V1__PauseBatchRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__PauseBatchRequest *
+       backfill__v1__pause_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__PauseBatchRequest *)
+     protobuf_c_message_unpack (&backfill__v1__pause_batch_request__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__pause_batch_request__free_unpacked
+                     (Backfill__V1__PauseBatchRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__pause_batch_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__pause_batch_response__init
+                     (Backfill__V1__PauseBatchResponse         *message)
+{
+  static const Backfill__V1__PauseBatchResponse init_value = BACKFILL__V1__PAUSE_BATCH_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__pause_batch_response__get_packed_size
+                     (const Backfill__V1__PauseBatchResponse *message)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__pause_batch_response__pack
+                     (const Backfill__V1__PauseBatchResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__pause_batch_response__pack_to_buffer
+                     (const Backfill__V1__PauseBatchResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__pause_batch_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__PauseBatchResponse *
+       backfill__v1__pause_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__PauseBatchResponse *)
+     protobuf_c_message_unpack (&backfill__v1__pause_batch_response__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__pause_batch_response__free_unpacked
+                     (Backfill__V1__PauseBatchResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__pause_batch_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__resume_batch_request__init
+                     (Backfill__V1__ResumeBatchRequest         *message)
+{
+  static const Backfill__V1__ResumeBatchRequest init_value = BACKFILL__V1__RESUME_BATCH_REQUEST__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__resume_batch_request__get_packed_size
+                     (const Backfill__V1__ResumeBatchRequest *message)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__resume_batch_request__pack
+                     (const Backfill__V1__ResumeBatchRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__resume_batch_request__pack_to_buffer
+                     (const Backfill__V1__ResumeBatchRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__ResumeBatchRequest *
+       backfill__v1__resume_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__ResumeBatchRequest *)
+     protobuf_c_message_unpack (&backfill__v1__resume_batch_request__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__resume_batch_request__free_unpacked
+                     (Backfill__V1__ResumeBatchRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__resume_batch_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__resume_batch_response__init
+                     (Backfill__V1__ResumeBatchResponse         *message)
+{
+  static const Backfill__V1__ResumeBatchResponse init_value = BACKFILL__V1__RESUME_BATCH_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__resume_batch_response__get_packed_size
+                     (const Backfill__V1__ResumeBatchResponse *message)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__resume_batch_response__pack
+                     (const Backfill__V1__ResumeBatchResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__resume_batch_response__pack_to_buffer
+                     (const Backfill__V1__ResumeBatchResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__resume_batch_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__ResumeBatchResponse *
+       backfill__v1__resume_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__ResumeBatchResponse *)
+     protobuf_c_message_unpack (&backfill__v1__resume_batch_response__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__resume_batch_response__free_unpacked
+                     (Backfill__V1__ResumeBatchResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__resume_batch_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__retry_batch_request__metadata_entry__init
+                     (Backfill__V1__RetryBatchRequest__MetadataEntry         *message)
+{
+  static const Backfill__V1__RetryBatchRequest__MetadataEntry init_value = BACKFILL__V1__RETRY_BATCH_REQUEST__METADATA_ENTRY__INIT;
+  *message = init_value;
+}
+void   backfill__v1__retry_batch_request__init
+                     (Backfill__V1__RetryBatchRequest         *message)
+{
+  static const Backfill__V1__RetryBatchRequest init_value = BACKFILL__V1__RETRY_BATCH_REQUEST__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__retry_batch_request__get_packed_size
+                     (const Backfill__V1__RetryBatchRequest *message)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__retry_batch_request__pack
+                     (const Backfill__V1__RetryBatchRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__retry_batch_request__pack_to_buffer
+                     (const Backfill__V1__RetryBatchRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__RetryBatchRequest *
+       backfill__v1__retry_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__RetryBatchRequest *)
+     protobuf_c_message_unpack (&backfill__v1__retry_batch_request__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__retry_batch_request__free_unpacked
+                     (Backfill__V1__RetryBatchRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__retry_batch_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__retry_batch_response__init
+                     (Backfill__V1__RetryBatchResponse         *message)
+{
+  static const Backfill__V1__RetryBatchResponse init_value = BACKFILL__V1__RETRY_BATCH_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__retry_batch_response__get_packed_size
+                     (const Backfill__V1__RetryBatchResponse *message)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__retry_batch_response__pack
+                     (const Backfill__V1__RetryBatchResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__retry_batch_response__pack_to_buffer
+                     (const Backfill__V1__RetryBatchResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__retry_batch_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__RetryBatchResponse *
+       backfill__v1__retry_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__RetryBatchResponse *)
+     protobuf_c_message_unpack (&backfill__v1__retry_batch_response__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__retry_batch_response__free_unpacked
+                     (Backfill__V1__RetryBatchResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__retry_batch_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__delete_batch_request__init
+                     (Backfill__V1__DeleteBatchRequest         *message)
+{
+  static const Backfill__V1__DeleteBatchRequest init_value = BACKFILL__V1__DELETE_BATCH_REQUEST__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__delete_batch_request__get_packed_size
+                     (const Backfill__V1__DeleteBatchRequest *message)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__delete_batch_request__pack
+                     (const Backfill__V1__DeleteBatchRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__delete_batch_request__pack_to_buffer
+                     (const Backfill__V1__DeleteBatchRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__DeleteBatchRequest *
+       backfill__v1__delete_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__DeleteBatchRequest *)
+     protobuf_c_message_unpack (&backfill__v1__delete_batch_request__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__delete_batch_request__free_unpacked
+                     (Backfill__V1__DeleteBatchRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__delete_batch_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__delete_batch_response__init
+                     (Backfill__V1__DeleteBatchResponse         *message)
+{
+  static const Backfill__V1__DeleteBatchResponse init_value = BACKFILL__V1__DELETE_BATCH_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__delete_batch_response__get_packed_size
+                     (const Backfill__V1__DeleteBatchResponse *message)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__delete_batch_response__pack
+                     (const Backfill__V1__DeleteBatchResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__delete_batch_response__pack_to_buffer
+                     (const Backfill__V1__DeleteBatchResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__delete_batch_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__DeleteBatchResponse *
+       backfill__v1__delete_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__DeleteBatchResponse *)
+     protobuf_c_message_unpack (&backfill__v1__delete_batch_response__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__delete_batch_response__free_unpacked
+                     (Backfill__V1__DeleteBatchResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__delete_batch_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__read_results_request__init
+                     (Backfill__V1__ReadResultsRequest         *message)
+{
+  static const Backfill__V1__ReadResultsRequest init_value = BACKFILL__V1__READ_RESULTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__read_results_request__get_packed_size
+                     (const Backfill__V1__ReadResultsRequest *message)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__read_results_request__pack
+                     (const Backfill__V1__ReadResultsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__read_results_request__pack_to_buffer
+                     (const Backfill__V1__ReadResultsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__ReadResultsRequest *
+       backfill__v1__read_results_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__ReadResultsRequest *)
+     protobuf_c_message_unpack (&backfill__v1__read_results_request__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__read_results_request__free_unpacked
+                     (Backfill__V1__ReadResultsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__read_results_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   backfill__v1__read_results_response__init
+                     (Backfill__V1__ReadResultsResponse         *message)
+{
+  static const Backfill__V1__ReadResultsResponse init_value = BACKFILL__V1__READ_RESULTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__read_results_response__get_packed_size
+                     (const Backfill__V1__ReadResultsResponse *message)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__read_results_response__pack
+                     (const Backfill__V1__ReadResultsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__read_results_response__pack_to_buffer
+                     (const Backfill__V1__ReadResultsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__read_results_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__ReadResultsResponse *
+       backfill__v1__read_results_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__ReadResultsResponse *)
+     protobuf_c_message_unpack (&backfill__v1__read_results_response__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__read_results_response__free_unpacked
+                     (Backfill__V1__ReadResultsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__read_results_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor backfill__v1__batch__metadata_entry__field_descriptors[2] =
 {
   {
@@ -610,7 +1066,7 @@ const ProtobufCMessageDescriptor backfill__v1__batch__metadata_entry__descriptor
   (ProtobufCMessageInit) backfill__v1__batch__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[23] =
+static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[25] =
 {
   {
     "id",
@@ -888,6 +1344,30 @@ static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[23]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "paused_at",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Backfill__V1__Batch, _paused_at_case),
+    offsetof(Backfill__V1__Batch, paused_at),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retry_of",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__Batch, retry_of),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__batch__field_indices_by_name[] = {
   16,   /* field[16] = cancelled_at */
@@ -909,7 +1389,9 @@ static const unsigned backfill__v1__batch__field_indices_by_name[] = {
   19,   /* field[19] = metadata */
   2,   /* field[2] = model */
   6,   /* field[6] = output_file_id */
+  23,   /* field[23] = paused_at */
   17,   /* field[17] = request_counts */
+  24,   /* field[24] = retry_of */
   5,   /* field[5] = status */
   18,   /* field[18] = usage */
   22,   /* field[22] = waiting_reason */
@@ -917,7 +1399,7 @@ static const unsigned backfill__v1__batch__field_indices_by_name[] = {
 static const ProtobufCIntRange backfill__v1__batch__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 23 }
+  { 0, 25 }
 };
 const ProtobufCMessageDescriptor backfill__v1__batch__descriptor =
 {
@@ -927,7 +1409,7 @@ const ProtobufCMessageDescriptor backfill__v1__batch__descriptor =
   "Backfill__V1__Batch",
   "backfill.v1",
   sizeof(Backfill__V1__Batch),
-  23,
+  25,
   backfill__v1__batch__field_descriptors,
   backfill__v1__batch__field_indices_by_name,
   1,  backfill__v1__batch__number_ranges,
@@ -1216,7 +1698,7 @@ const ProtobufCMessageDescriptor backfill__v1__create_batch_request__metadata_en
   (ProtobufCMessageInit) backfill__v1__create_batch_request__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_descriptors[6] =
 {
   {
     "input_file_id",
@@ -1278,10 +1760,23 @@ static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "inline_input",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__CreateBatchRequest, inline_input),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__create_batch_request__field_indices_by_name[] = {
   2,   /* field[2] = completion_window */
   1,   /* field[1] = endpoint */
+  5,   /* field[5] = inline_input */
   0,   /* field[0] = input_file_id */
   3,   /* field[3] = metadata */
   4,   /* field[4] = output_expires_after_seconds */
@@ -1289,7 +1784,7 @@ static const unsigned backfill__v1__create_batch_request__field_indices_by_name[
 static const ProtobufCIntRange backfill__v1__create_batch_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor backfill__v1__create_batch_request__descriptor =
 {
@@ -1299,7 +1794,7 @@ const ProtobufCMessageDescriptor backfill__v1__create_batch_request__descriptor 
   "Backfill__V1__CreateBatchRequest",
   "backfill.v1",
   sizeof(Backfill__V1__CreateBatchRequest),
-  5,
+  6,
   backfill__v1__create_batch_request__field_descriptors,
   backfill__v1__create_batch_request__field_indices_by_name,
   1,  backfill__v1__create_batch_request__number_ranges,
@@ -1598,6 +2093,534 @@ const ProtobufCMessageDescriptor backfill__v1__cancel_batch_response__descriptor
   (ProtobufCMessageInit) backfill__v1__cancel_batch_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor backfill__v1__pause_batch_request__field_descriptors[1] =
+{
+  {
+    "batch_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__PauseBatchRequest, batch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__pause_batch_request__field_indices_by_name[] = {
+  0,   /* field[0] = batch_id */
+};
+static const ProtobufCIntRange backfill__v1__pause_batch_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__pause_batch_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.PauseBatchRequest",
+  "PauseBatchRequest",
+  "Backfill__V1__PauseBatchRequest",
+  "backfill.v1",
+  sizeof(Backfill__V1__PauseBatchRequest),
+  1,
+  backfill__v1__pause_batch_request__field_descriptors,
+  backfill__v1__pause_batch_request__field_indices_by_name,
+  1,  backfill__v1__pause_batch_request__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__pause_batch_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__pause_batch_response__field_descriptors[1] =
+{
+  {
+    "batch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__PauseBatchResponse, batch),
+    &backfill__v1__batch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__pause_batch_response__field_indices_by_name[] = {
+  0,   /* field[0] = batch */
+};
+static const ProtobufCIntRange backfill__v1__pause_batch_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__pause_batch_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.PauseBatchResponse",
+  "PauseBatchResponse",
+  "Backfill__V1__PauseBatchResponse",
+  "backfill.v1",
+  sizeof(Backfill__V1__PauseBatchResponse),
+  1,
+  backfill__v1__pause_batch_response__field_descriptors,
+  backfill__v1__pause_batch_response__field_indices_by_name,
+  1,  backfill__v1__pause_batch_response__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__pause_batch_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__resume_batch_request__field_descriptors[1] =
+{
+  {
+    "batch_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ResumeBatchRequest, batch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__resume_batch_request__field_indices_by_name[] = {
+  0,   /* field[0] = batch_id */
+};
+static const ProtobufCIntRange backfill__v1__resume_batch_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__resume_batch_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.ResumeBatchRequest",
+  "ResumeBatchRequest",
+  "Backfill__V1__ResumeBatchRequest",
+  "backfill.v1",
+  sizeof(Backfill__V1__ResumeBatchRequest),
+  1,
+  backfill__v1__resume_batch_request__field_descriptors,
+  backfill__v1__resume_batch_request__field_indices_by_name,
+  1,  backfill__v1__resume_batch_request__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__resume_batch_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__resume_batch_response__field_descriptors[1] =
+{
+  {
+    "batch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ResumeBatchResponse, batch),
+    &backfill__v1__batch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__resume_batch_response__field_indices_by_name[] = {
+  0,   /* field[0] = batch */
+};
+static const ProtobufCIntRange backfill__v1__resume_batch_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__resume_batch_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.ResumeBatchResponse",
+  "ResumeBatchResponse",
+  "Backfill__V1__ResumeBatchResponse",
+  "backfill.v1",
+  sizeof(Backfill__V1__ResumeBatchResponse),
+  1,
+  backfill__v1__resume_batch_response__field_descriptors,
+  backfill__v1__resume_batch_response__field_indices_by_name,
+  1,  backfill__v1__resume_batch_response__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__resume_batch_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__retry_batch_request__metadata_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__RetryBatchRequest__MetadataEntry, key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__RetryBatchRequest__MetadataEntry, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__retry_batch_request__metadata_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange backfill__v1__retry_batch_request__metadata_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor backfill__v1__retry_batch_request__metadata_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.RetryBatchRequest.MetadataEntry",
+  "MetadataEntry",
+  "Backfill__V1__RetryBatchRequest__MetadataEntry",
+  "backfill.v1",
+  sizeof(Backfill__V1__RetryBatchRequest__MetadataEntry),
+  2,
+  backfill__v1__retry_batch_request__metadata_entry__field_descriptors,
+  backfill__v1__retry_batch_request__metadata_entry__field_indices_by_name,
+  1,  backfill__v1__retry_batch_request__metadata_entry__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__retry_batch_request__metadata_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__retry_batch_request__field_descriptors[3] =
+{
+  {
+    "batch_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__RetryBatchRequest, batch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completion_window",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__RetryBatchRequest, completion_window),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metadata",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Backfill__V1__RetryBatchRequest, n_metadata),
+    offsetof(Backfill__V1__RetryBatchRequest, metadata),
+    &backfill__v1__retry_batch_request__metadata_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__retry_batch_request__field_indices_by_name[] = {
+  0,   /* field[0] = batch_id */
+  1,   /* field[1] = completion_window */
+  2,   /* field[2] = metadata */
+};
+static const ProtobufCIntRange backfill__v1__retry_batch_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor backfill__v1__retry_batch_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.RetryBatchRequest",
+  "RetryBatchRequest",
+  "Backfill__V1__RetryBatchRequest",
+  "backfill.v1",
+  sizeof(Backfill__V1__RetryBatchRequest),
+  3,
+  backfill__v1__retry_batch_request__field_descriptors,
+  backfill__v1__retry_batch_request__field_indices_by_name,
+  1,  backfill__v1__retry_batch_request__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__retry_batch_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__retry_batch_response__field_descriptors[1] =
+{
+  {
+    "batch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__RetryBatchResponse, batch),
+    &backfill__v1__batch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__retry_batch_response__field_indices_by_name[] = {
+  0,   /* field[0] = batch */
+};
+static const ProtobufCIntRange backfill__v1__retry_batch_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__retry_batch_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.RetryBatchResponse",
+  "RetryBatchResponse",
+  "Backfill__V1__RetryBatchResponse",
+  "backfill.v1",
+  sizeof(Backfill__V1__RetryBatchResponse),
+  1,
+  backfill__v1__retry_batch_response__field_descriptors,
+  backfill__v1__retry_batch_response__field_indices_by_name,
+  1,  backfill__v1__retry_batch_response__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__retry_batch_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__delete_batch_request__field_descriptors[1] =
+{
+  {
+    "batch_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__DeleteBatchRequest, batch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__delete_batch_request__field_indices_by_name[] = {
+  0,   /* field[0] = batch_id */
+};
+static const ProtobufCIntRange backfill__v1__delete_batch_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor backfill__v1__delete_batch_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.DeleteBatchRequest",
+  "DeleteBatchRequest",
+  "Backfill__V1__DeleteBatchRequest",
+  "backfill.v1",
+  sizeof(Backfill__V1__DeleteBatchRequest),
+  1,
+  backfill__v1__delete_batch_request__field_descriptors,
+  backfill__v1__delete_batch_request__field_indices_by_name,
+  1,  backfill__v1__delete_batch_request__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__delete_batch_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define backfill__v1__delete_batch_response__field_descriptors NULL
+#define backfill__v1__delete_batch_response__field_indices_by_name NULL
+#define backfill__v1__delete_batch_response__number_ranges NULL
+const ProtobufCMessageDescriptor backfill__v1__delete_batch_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.DeleteBatchResponse",
+  "DeleteBatchResponse",
+  "Backfill__V1__DeleteBatchResponse",
+  "backfill.v1",
+  sizeof(Backfill__V1__DeleteBatchResponse),
+  0,
+  backfill__v1__delete_batch_response__field_descriptors,
+  backfill__v1__delete_batch_response__field_indices_by_name,
+  0,  backfill__v1__delete_batch_response__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__delete_batch_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__read_results_request__field_descriptors[4] =
+{
+  {
+    "batch_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsRequest, batch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "line",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsRequest, line),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsRequest, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "maximum_bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsRequest, maximum_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__read_results_request__field_indices_by_name[] = {
+  0,   /* field[0] = batch_id */
+  1,   /* field[1] = line */
+  3,   /* field[3] = maximum_bytes */
+  2,   /* field[2] = offset */
+};
+static const ProtobufCIntRange backfill__v1__read_results_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor backfill__v1__read_results_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.ReadResultsRequest",
+  "ReadResultsRequest",
+  "Backfill__V1__ReadResultsRequest",
+  "backfill.v1",
+  sizeof(Backfill__V1__ReadResultsRequest),
+  4,
+  backfill__v1__read_results_request__field_descriptors,
+  backfill__v1__read_results_request__field_indices_by_name,
+  1,  backfill__v1__read_results_request__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__read_results_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__read_results_response__field_descriptors[5] =
+{
+  {
+    "data",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsResponse, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_line",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsResponse, next_line),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_offset",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsResponse, next_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_end",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsResponse, is_end),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_ended",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__ReadResultsResponse, has_ended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__read_results_response__field_indices_by_name[] = {
+  0,   /* field[0] = data */
+  4,   /* field[4] = has_ended */
+  3,   /* field[3] = is_end */
+  1,   /* field[1] = next_line */
+  2,   /* field[2] = next_offset */
+};
+static const ProtobufCIntRange backfill__v1__read_results_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor backfill__v1__read_results_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.ReadResultsResponse",
+  "ReadResultsResponse",
+  "Backfill__V1__ReadResultsResponse",
+  "backfill.v1",
+  sizeof(Backfill__V1__ReadResultsResponse),
+  5,
+  backfill__v1__read_results_response__field_descriptors,
+  backfill__v1__read_results_response__field_indices_by_name,
+  1,  backfill__v1__read_results_response__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__read_results_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue backfill__v1__batch_status__enum_values_by_number[9] =
 {
   { "BATCH_STATUS_UNSPECIFIED", "BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED", 0 },
@@ -1640,18 +2663,28 @@ const ProtobufCEnumDescriptor backfill__v1__batch_status__descriptor =
   backfill__v1__batch_status__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor backfill__v1__batches__method_descriptors[4] =
+static const ProtobufCMethodDescriptor backfill__v1__batches__method_descriptors[9] =
 {
   { "CreateBatch", &backfill__v1__create_batch_request__descriptor, &backfill__v1__create_batch_response__descriptor },
   { "GetBatch", &backfill__v1__get_batch_request__descriptor, &backfill__v1__get_batch_response__descriptor },
   { "ListBatches", &backfill__v1__list_batches_request__descriptor, &backfill__v1__list_batches_response__descriptor },
   { "CancelBatch", &backfill__v1__cancel_batch_request__descriptor, &backfill__v1__cancel_batch_response__descriptor },
+  { "PauseBatch", &backfill__v1__pause_batch_request__descriptor, &backfill__v1__pause_batch_response__descriptor },
+  { "ResumeBatch", &backfill__v1__resume_batch_request__descriptor, &backfill__v1__resume_batch_response__descriptor },
+  { "RetryBatch", &backfill__v1__retry_batch_request__descriptor, &backfill__v1__retry_batch_response__descriptor },
+  { "DeleteBatch", &backfill__v1__delete_batch_request__descriptor, &backfill__v1__delete_batch_response__descriptor },
+  { "ReadResults", &backfill__v1__read_results_request__descriptor, &backfill__v1__read_results_response__descriptor },
 };
 const unsigned backfill__v1__batches__method_indices_by_name[] = {
   3,        /* CancelBatch */
   0,        /* CreateBatch */
+  7,        /* DeleteBatch */
   1,        /* GetBatch */
-  2         /* ListBatches */
+  2,        /* ListBatches */
+  4,        /* PauseBatch */
+  8,        /* ReadResults */
+  5,        /* ResumeBatch */
+  6         /* RetryBatch */
 };
 const ProtobufCServiceDescriptor backfill__v1__batches__descriptor =
 {
@@ -1660,7 +2693,7 @@ const ProtobufCServiceDescriptor backfill__v1__batches__descriptor =
   "Batches",
   "Backfill__V1__Batches",
   "backfill.v1",
-  4,
+  9,
   backfill__v1__batches__method_descriptors,
   backfill__v1__batches__method_indices_by_name
 };
@@ -1695,6 +2728,46 @@ void backfill__v1__batches__cancel_batch(ProtobufCService *service,
 {
   assert(service->descriptor == &backfill__v1__batches__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void backfill__v1__batches__pause_batch(ProtobufCService *service,
+                                        const Backfill__V1__PauseBatchRequest *input,
+                                        Backfill__V1__PauseBatchResponse_Closure closure,
+                                        void *closure_data)
+{
+  assert(service->descriptor == &backfill__v1__batches__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void backfill__v1__batches__resume_batch(ProtobufCService *service,
+                                         const Backfill__V1__ResumeBatchRequest *input,
+                                         Backfill__V1__ResumeBatchResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &backfill__v1__batches__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void backfill__v1__batches__retry_batch(ProtobufCService *service,
+                                        const Backfill__V1__RetryBatchRequest *input,
+                                        Backfill__V1__RetryBatchResponse_Closure closure,
+                                        void *closure_data)
+{
+  assert(service->descriptor == &backfill__v1__batches__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void backfill__v1__batches__delete_batch(ProtobufCService *service,
+                                         const Backfill__V1__DeleteBatchRequest *input,
+                                         Backfill__V1__DeleteBatchResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &backfill__v1__batches__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void backfill__v1__batches__read_results(ProtobufCService *service,
+                                         const Backfill__V1__ReadResultsRequest *input,
+                                         Backfill__V1__ReadResultsResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &backfill__v1__batches__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void backfill__v1__batches__init (Backfill__V1__Batches_Service *service,
                                   Backfill__V1__Batches_ServiceDestroy destroy)

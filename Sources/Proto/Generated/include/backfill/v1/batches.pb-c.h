@@ -29,6 +29,17 @@ typedef struct Backfill__V1__ListBatchesRequest Backfill__V1__ListBatchesRequest
 typedef struct Backfill__V1__ListBatchesResponse Backfill__V1__ListBatchesResponse;
 typedef struct Backfill__V1__CancelBatchRequest Backfill__V1__CancelBatchRequest;
 typedef struct Backfill__V1__CancelBatchResponse Backfill__V1__CancelBatchResponse;
+typedef struct Backfill__V1__PauseBatchRequest Backfill__V1__PauseBatchRequest;
+typedef struct Backfill__V1__PauseBatchResponse Backfill__V1__PauseBatchResponse;
+typedef struct Backfill__V1__ResumeBatchRequest Backfill__V1__ResumeBatchRequest;
+typedef struct Backfill__V1__ResumeBatchResponse Backfill__V1__ResumeBatchResponse;
+typedef struct Backfill__V1__RetryBatchRequest Backfill__V1__RetryBatchRequest;
+typedef struct Backfill__V1__RetryBatchRequest__MetadataEntry Backfill__V1__RetryBatchRequest__MetadataEntry;
+typedef struct Backfill__V1__RetryBatchResponse Backfill__V1__RetryBatchResponse;
+typedef struct Backfill__V1__DeleteBatchRequest Backfill__V1__DeleteBatchRequest;
+typedef struct Backfill__V1__DeleteBatchResponse Backfill__V1__DeleteBatchResponse;
+typedef struct Backfill__V1__ReadResultsRequest Backfill__V1__ReadResultsRequest;
+typedef struct Backfill__V1__ReadResultsResponse Backfill__V1__ReadResultsResponse;
 
 
 /* --- enums --- */
@@ -101,6 +112,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__BATCH___CANCELLED_AT__CASE)
 } Backfill__V1__Batch__CancelledAtCase;
 
+typedef enum {
+  BACKFILL__V1__BATCH___PAUSED_AT__NOT_SET = 0,
+  BACKFILL__V1__BATCH___PAUSED_AT_PAUSED_AT = 24
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__BATCH___PAUSED_AT__CASE)
+} Backfill__V1__Batch__PausedAtCase;
+
 struct  Backfill__V1__Batch
 {
   ProtobufCMessage base;
@@ -152,6 +169,10 @@ struct  Backfill__V1__Batch
    * Why nothing moves at the moment, for people; empty when nothing is amiss.
    */
   ProtobufCBinaryData waiting_reason;
+  /*
+   * Id of the batch whose failed lines these are; empty: none.
+   */
+  ProtobufCBinaryData retry_of;
   Backfill__V1__Batch__InProgressAtCase _in_progress_at_case;
   union {
     int64_t in_progress_at;
@@ -180,10 +201,17 @@ struct  Backfill__V1__Batch
   union {
     int64_t cancelled_at;
   };
+  Backfill__V1__Batch__PausedAtCase _paused_at_case;
+  union {
+    /*
+     * Unix seconds since when no line is sent, because the client wants so.
+     */
+    int64_t paused_at;
+  };
 };
 #define BACKFILL__V1__BATCH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__batch__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED, {0,NULL}, {0,NULL}, 0, 0, NULL, NULL, 0,NULL, 0,NULL, 0, {0,NULL}, BACKFILL__V1__BATCH___IN_PROGRESS_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FINALIZING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___COMPLETED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FAILED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___EXPIRED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLED_AT__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED, {0,NULL}, {0,NULL}, 0, 0, NULL, NULL, 0,NULL, 0,NULL, 0, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH___IN_PROGRESS_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FINALIZING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___COMPLETED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FAILED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___EXPIRED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___PAUSED_AT__NOT_SET, {0} }
 
 
 struct  Backfill__V1__RequestCounts
@@ -271,6 +299,10 @@ struct  Backfill__V1__CreateBatchRequest
   ProtobufCBinaryData completion_window;
   size_t n_metadata;
   Backfill__V1__CreateBatchRequest__MetadataEntry **metadata;
+  /*
+   * Instead of input_file_id: the lines themselves, at most 768 KiB. They become a file like an uploaded one.
+   */
+  ProtobufCBinaryData inline_input;
   Backfill__V1__CreateBatchRequest__OutputExpiresAfterSecondsCase _output_expires_after_seconds_case;
   union {
     /*
@@ -281,7 +313,7 @@ struct  Backfill__V1__CreateBatchRequest
 };
 #define BACKFILL__V1__CREATE_BATCH_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__create_batch_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, BACKFILL__V1__CREATE_BATCH_REQUEST___OUTPUT_EXPIRES_AFTER_SECONDS__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, {0,NULL}, BACKFILL__V1__CREATE_BATCH_REQUEST___OUTPUT_EXPIRES_AFTER_SECONDS__NOT_SET, {0} }
 
 
 struct  Backfill__V1__CreateBatchResponse
@@ -364,6 +396,150 @@ struct  Backfill__V1__CancelBatchResponse
 #define BACKFILL__V1__CANCEL_BATCH_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__cancel_batch_response__descriptor) \
     , NULL }
+
+
+struct  Backfill__V1__PauseBatchRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData batch_id;
+};
+#define BACKFILL__V1__PAUSE_BATCH_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__pause_batch_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Backfill__V1__PauseBatchResponse
+{
+  ProtobufCMessage base;
+  Backfill__V1__Batch *batch;
+};
+#define BACKFILL__V1__PAUSE_BATCH_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__pause_batch_response__descriptor) \
+    , NULL }
+
+
+struct  Backfill__V1__ResumeBatchRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData batch_id;
+};
+#define BACKFILL__V1__RESUME_BATCH_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__resume_batch_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Backfill__V1__ResumeBatchResponse
+{
+  ProtobufCMessage base;
+  Backfill__V1__Batch *batch;
+};
+#define BACKFILL__V1__RESUME_BATCH_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__resume_batch_response__descriptor) \
+    , NULL }
+
+
+struct  Backfill__V1__RetryBatchRequest__MetadataEntry
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData key;
+  ProtobufCBinaryData value;
+};
+#define BACKFILL__V1__RETRY_BATCH_REQUEST__METADATA_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__retry_batch_request__metadata_entry__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Backfill__V1__RetryBatchRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData batch_id;
+  /*
+   * As for CreateBatch; empty: the first batch's.
+   */
+  ProtobufCBinaryData completion_window;
+  /*
+   * As for CreateBatch; empty: the first batch's.
+   */
+  size_t n_metadata;
+  Backfill__V1__RetryBatchRequest__MetadataEntry **metadata;
+};
+#define BACKFILL__V1__RETRY_BATCH_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__retry_batch_request__descriptor) \
+    , {0,NULL}, {0,NULL}, 0,NULL }
+
+
+struct  Backfill__V1__RetryBatchResponse
+{
+  ProtobufCMessage base;
+  Backfill__V1__Batch *batch;
+};
+#define BACKFILL__V1__RETRY_BATCH_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__retry_batch_response__descriptor) \
+    , NULL }
+
+
+struct  Backfill__V1__DeleteBatchRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData batch_id;
+};
+#define BACKFILL__V1__DELETE_BATCH_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__delete_batch_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Backfill__V1__DeleteBatchResponse
+{
+  ProtobufCMessage base;
+};
+#define BACKFILL__V1__DELETE_BATCH_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__delete_batch_response__descriptor) \
+     }
+
+
+struct  Backfill__V1__ReadResultsRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData batch_id;
+  /*
+   * Where the answer before left off; 0 and 0 at the start.
+   */
+  uint64_t line;
+  uint64_t offset;
+  /*
+   * At most 256 KiB are answered whatever is asked.
+   */
+  uint32_t maximum_bytes;
+};
+#define BACKFILL__V1__READ_RESULTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__read_results_request__descriptor) \
+    , {0,NULL}, 0, 0, 0 }
+
+
+struct  Backfill__V1__ReadResultsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Whole lines, or a part of a long one.
+   */
+  ProtobufCBinaryData data;
+  /*
+   * Where to go on.
+   */
+  uint64_t next_line;
+  uint64_t next_offset;
+  /*
+   * Nothing follows for now.
+   */
+  protobuf_c_boolean is_end;
+  /*
+   * The batch has ended: what it has is in its output and error files, and `data` is empty.
+   */
+  protobuf_c_boolean has_ended;
+};
+#define BACKFILL__V1__READ_RESULTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__read_results_response__descriptor) \
+    , {0,NULL}, 0, 0, 0, 0 }
 
 
 /* Backfill__V1__Batch__MetadataEntry methods */
@@ -600,6 +776,199 @@ Backfill__V1__CancelBatchResponse *
 void   backfill__v1__cancel_batch_response__free_unpacked
                      (Backfill__V1__CancelBatchResponse *message,
                       ProtobufCAllocator *allocator);
+/* Backfill__V1__PauseBatchRequest methods */
+void   backfill__v1__pause_batch_request__init
+                     (Backfill__V1__PauseBatchRequest         *message);
+size_t backfill__v1__pause_batch_request__get_packed_size
+                     (const Backfill__V1__PauseBatchRequest   *message);
+size_t backfill__v1__pause_batch_request__pack
+                     (const Backfill__V1__PauseBatchRequest   *message,
+                      uint8_t             *out);
+size_t backfill__v1__pause_batch_request__pack_to_buffer
+                     (const Backfill__V1__PauseBatchRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__PauseBatchRequest *
+       backfill__v1__pause_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__pause_batch_request__free_unpacked
+                     (Backfill__V1__PauseBatchRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__PauseBatchResponse methods */
+void   backfill__v1__pause_batch_response__init
+                     (Backfill__V1__PauseBatchResponse         *message);
+size_t backfill__v1__pause_batch_response__get_packed_size
+                     (const Backfill__V1__PauseBatchResponse   *message);
+size_t backfill__v1__pause_batch_response__pack
+                     (const Backfill__V1__PauseBatchResponse   *message,
+                      uint8_t             *out);
+size_t backfill__v1__pause_batch_response__pack_to_buffer
+                     (const Backfill__V1__PauseBatchResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__PauseBatchResponse *
+       backfill__v1__pause_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__pause_batch_response__free_unpacked
+                     (Backfill__V1__PauseBatchResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__ResumeBatchRequest methods */
+void   backfill__v1__resume_batch_request__init
+                     (Backfill__V1__ResumeBatchRequest         *message);
+size_t backfill__v1__resume_batch_request__get_packed_size
+                     (const Backfill__V1__ResumeBatchRequest   *message);
+size_t backfill__v1__resume_batch_request__pack
+                     (const Backfill__V1__ResumeBatchRequest   *message,
+                      uint8_t             *out);
+size_t backfill__v1__resume_batch_request__pack_to_buffer
+                     (const Backfill__V1__ResumeBatchRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__ResumeBatchRequest *
+       backfill__v1__resume_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__resume_batch_request__free_unpacked
+                     (Backfill__V1__ResumeBatchRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__ResumeBatchResponse methods */
+void   backfill__v1__resume_batch_response__init
+                     (Backfill__V1__ResumeBatchResponse         *message);
+size_t backfill__v1__resume_batch_response__get_packed_size
+                     (const Backfill__V1__ResumeBatchResponse   *message);
+size_t backfill__v1__resume_batch_response__pack
+                     (const Backfill__V1__ResumeBatchResponse   *message,
+                      uint8_t             *out);
+size_t backfill__v1__resume_batch_response__pack_to_buffer
+                     (const Backfill__V1__ResumeBatchResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__ResumeBatchResponse *
+       backfill__v1__resume_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__resume_batch_response__free_unpacked
+                     (Backfill__V1__ResumeBatchResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__RetryBatchRequest__MetadataEntry methods */
+void   backfill__v1__retry_batch_request__metadata_entry__init
+                     (Backfill__V1__RetryBatchRequest__MetadataEntry         *message);
+/* Backfill__V1__RetryBatchRequest methods */
+void   backfill__v1__retry_batch_request__init
+                     (Backfill__V1__RetryBatchRequest         *message);
+size_t backfill__v1__retry_batch_request__get_packed_size
+                     (const Backfill__V1__RetryBatchRequest   *message);
+size_t backfill__v1__retry_batch_request__pack
+                     (const Backfill__V1__RetryBatchRequest   *message,
+                      uint8_t             *out);
+size_t backfill__v1__retry_batch_request__pack_to_buffer
+                     (const Backfill__V1__RetryBatchRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__RetryBatchRequest *
+       backfill__v1__retry_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__retry_batch_request__free_unpacked
+                     (Backfill__V1__RetryBatchRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__RetryBatchResponse methods */
+void   backfill__v1__retry_batch_response__init
+                     (Backfill__V1__RetryBatchResponse         *message);
+size_t backfill__v1__retry_batch_response__get_packed_size
+                     (const Backfill__V1__RetryBatchResponse   *message);
+size_t backfill__v1__retry_batch_response__pack
+                     (const Backfill__V1__RetryBatchResponse   *message,
+                      uint8_t             *out);
+size_t backfill__v1__retry_batch_response__pack_to_buffer
+                     (const Backfill__V1__RetryBatchResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__RetryBatchResponse *
+       backfill__v1__retry_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__retry_batch_response__free_unpacked
+                     (Backfill__V1__RetryBatchResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__DeleteBatchRequest methods */
+void   backfill__v1__delete_batch_request__init
+                     (Backfill__V1__DeleteBatchRequest         *message);
+size_t backfill__v1__delete_batch_request__get_packed_size
+                     (const Backfill__V1__DeleteBatchRequest   *message);
+size_t backfill__v1__delete_batch_request__pack
+                     (const Backfill__V1__DeleteBatchRequest   *message,
+                      uint8_t             *out);
+size_t backfill__v1__delete_batch_request__pack_to_buffer
+                     (const Backfill__V1__DeleteBatchRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__DeleteBatchRequest *
+       backfill__v1__delete_batch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__delete_batch_request__free_unpacked
+                     (Backfill__V1__DeleteBatchRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__DeleteBatchResponse methods */
+void   backfill__v1__delete_batch_response__init
+                     (Backfill__V1__DeleteBatchResponse         *message);
+size_t backfill__v1__delete_batch_response__get_packed_size
+                     (const Backfill__V1__DeleteBatchResponse   *message);
+size_t backfill__v1__delete_batch_response__pack
+                     (const Backfill__V1__DeleteBatchResponse   *message,
+                      uint8_t             *out);
+size_t backfill__v1__delete_batch_response__pack_to_buffer
+                     (const Backfill__V1__DeleteBatchResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__DeleteBatchResponse *
+       backfill__v1__delete_batch_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__delete_batch_response__free_unpacked
+                     (Backfill__V1__DeleteBatchResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__ReadResultsRequest methods */
+void   backfill__v1__read_results_request__init
+                     (Backfill__V1__ReadResultsRequest         *message);
+size_t backfill__v1__read_results_request__get_packed_size
+                     (const Backfill__V1__ReadResultsRequest   *message);
+size_t backfill__v1__read_results_request__pack
+                     (const Backfill__V1__ReadResultsRequest   *message,
+                      uint8_t             *out);
+size_t backfill__v1__read_results_request__pack_to_buffer
+                     (const Backfill__V1__ReadResultsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__ReadResultsRequest *
+       backfill__v1__read_results_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__read_results_request__free_unpacked
+                     (Backfill__V1__ReadResultsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__ReadResultsResponse methods */
+void   backfill__v1__read_results_response__init
+                     (Backfill__V1__ReadResultsResponse         *message);
+size_t backfill__v1__read_results_response__get_packed_size
+                     (const Backfill__V1__ReadResultsResponse   *message);
+size_t backfill__v1__read_results_response__pack
+                     (const Backfill__V1__ReadResultsResponse   *message,
+                      uint8_t             *out);
+size_t backfill__v1__read_results_response__pack_to_buffer
+                     (const Backfill__V1__ReadResultsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__ReadResultsResponse *
+       backfill__v1__read_results_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__read_results_response__free_unpacked
+                     (Backfill__V1__ReadResultsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Backfill__V1__Batch__MetadataEntry_Closure)
@@ -644,6 +1013,39 @@ typedef void (*Backfill__V1__CancelBatchRequest_Closure)
 typedef void (*Backfill__V1__CancelBatchResponse_Closure)
                  (const Backfill__V1__CancelBatchResponse *message,
                   void *closure_data);
+typedef void (*Backfill__V1__PauseBatchRequest_Closure)
+                 (const Backfill__V1__PauseBatchRequest *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__PauseBatchResponse_Closure)
+                 (const Backfill__V1__PauseBatchResponse *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__ResumeBatchRequest_Closure)
+                 (const Backfill__V1__ResumeBatchRequest *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__ResumeBatchResponse_Closure)
+                 (const Backfill__V1__ResumeBatchResponse *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__RetryBatchRequest__MetadataEntry_Closure)
+                 (const Backfill__V1__RetryBatchRequest__MetadataEntry *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__RetryBatchRequest_Closure)
+                 (const Backfill__V1__RetryBatchRequest *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__RetryBatchResponse_Closure)
+                 (const Backfill__V1__RetryBatchResponse *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__DeleteBatchRequest_Closure)
+                 (const Backfill__V1__DeleteBatchRequest *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__DeleteBatchResponse_Closure)
+                 (const Backfill__V1__DeleteBatchResponse *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__ReadResultsRequest_Closure)
+                 (const Backfill__V1__ReadResultsRequest *message,
+                  void *closure_data);
+typedef void (*Backfill__V1__ReadResultsResponse_Closure)
+                 (const Backfill__V1__ReadResultsResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -667,6 +1069,26 @@ struct Backfill__V1__Batches_Service
                        const Backfill__V1__CancelBatchRequest *input,
                        Backfill__V1__CancelBatchResponse_Closure closure,
                        void *closure_data);
+  void (*pause_batch)(Backfill__V1__Batches_Service *service,
+                      const Backfill__V1__PauseBatchRequest *input,
+                      Backfill__V1__PauseBatchResponse_Closure closure,
+                      void *closure_data);
+  void (*resume_batch)(Backfill__V1__Batches_Service *service,
+                       const Backfill__V1__ResumeBatchRequest *input,
+                       Backfill__V1__ResumeBatchResponse_Closure closure,
+                       void *closure_data);
+  void (*retry_batch)(Backfill__V1__Batches_Service *service,
+                      const Backfill__V1__RetryBatchRequest *input,
+                      Backfill__V1__RetryBatchResponse_Closure closure,
+                      void *closure_data);
+  void (*delete_batch)(Backfill__V1__Batches_Service *service,
+                       const Backfill__V1__DeleteBatchRequest *input,
+                       Backfill__V1__DeleteBatchResponse_Closure closure,
+                       void *closure_data);
+  void (*read_results)(Backfill__V1__Batches_Service *service,
+                       const Backfill__V1__ReadResultsRequest *input,
+                       Backfill__V1__ReadResultsResponse_Closure closure,
+                       void *closure_data);
 };
 typedef void (*Backfill__V1__Batches_ServiceDestroy)(Backfill__V1__Batches_Service *);
 void backfill__v1__batches__init (Backfill__V1__Batches_Service *service,
@@ -678,7 +1100,12 @@ void backfill__v1__batches__init (Backfill__V1__Batches_Service *service,
       function_prefix__ ## create_batch,\
       function_prefix__ ## get_batch,\
       function_prefix__ ## list_batches,\
-      function_prefix__ ## cancel_batch  }
+      function_prefix__ ## cancel_batch,\
+      function_prefix__ ## pause_batch,\
+      function_prefix__ ## resume_batch,\
+      function_prefix__ ## retry_batch,\
+      function_prefix__ ## delete_batch,\
+      function_prefix__ ## read_results  }
 void backfill__v1__batches__create_batch(ProtobufCService *service,
                                          const Backfill__V1__CreateBatchRequest *input,
                                          Backfill__V1__CreateBatchResponse_Closure closure,
@@ -694,6 +1121,26 @@ void backfill__v1__batches__list_batches(ProtobufCService *service,
 void backfill__v1__batches__cancel_batch(ProtobufCService *service,
                                          const Backfill__V1__CancelBatchRequest *input,
                                          Backfill__V1__CancelBatchResponse_Closure closure,
+                                         void *closure_data);
+void backfill__v1__batches__pause_batch(ProtobufCService *service,
+                                        const Backfill__V1__PauseBatchRequest *input,
+                                        Backfill__V1__PauseBatchResponse_Closure closure,
+                                        void *closure_data);
+void backfill__v1__batches__resume_batch(ProtobufCService *service,
+                                         const Backfill__V1__ResumeBatchRequest *input,
+                                         Backfill__V1__ResumeBatchResponse_Closure closure,
+                                         void *closure_data);
+void backfill__v1__batches__retry_batch(ProtobufCService *service,
+                                        const Backfill__V1__RetryBatchRequest *input,
+                                        Backfill__V1__RetryBatchResponse_Closure closure,
+                                        void *closure_data);
+void backfill__v1__batches__delete_batch(ProtobufCService *service,
+                                         const Backfill__V1__DeleteBatchRequest *input,
+                                         Backfill__V1__DeleteBatchResponse_Closure closure,
+                                         void *closure_data);
+void backfill__v1__batches__read_results(ProtobufCService *service,
+                                         const Backfill__V1__ReadResultsRequest *input,
+                                         Backfill__V1__ReadResultsResponse_Closure closure,
                                          void *closure_data);
 
 /* --- descriptors --- */
@@ -713,6 +1160,17 @@ extern const ProtobufCMessageDescriptor backfill__v1__list_batches_request__desc
 extern const ProtobufCMessageDescriptor backfill__v1__list_batches_response__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__cancel_batch_request__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__cancel_batch_response__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__pause_batch_request__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__pause_batch_response__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__resume_batch_request__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__resume_batch_response__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__retry_batch_request__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__retry_batch_request__metadata_entry__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__retry_batch_response__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__delete_batch_request__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__delete_batch_response__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__read_results_request__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__read_results_response__descriptor;
 extern const ProtobufCServiceDescriptor backfill__v1__batches__descriptor;
 
 PROTOBUF_C__END_DECLS
