@@ -124,7 +124,7 @@ let package = Package(
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
 
         // The gateway: REST as values, then the server.
-        .module("GatewayAPI", "Gateway/API", ["ProtoMessages", .nioCore]),
+        .module("GatewayAPI", "Gateway/API", ["ProtoMessages", "JSONSpans", .nioCore]),
         .module(
             "GatewayServer",
             "Gateway/Server",

@@ -33,10 +33,11 @@ def jsonl(requests):
 
 class Case(unittest.TestCase):
     engine_arguments = ()
+    scheduler_arguments = ()
 
     @classmethod
     def setUpClass(cls):
-        cls.services = Services(engine=cls.engine_arguments)
+        cls.services = Services(engine=cls.engine_arguments, scheduler=cls.scheduler_arguments)
         cls.client = OpenAI(base_url=cls.services.url + "/v1", api_key="none", max_retries=0)
 
     @classmethod
@@ -267,7 +268,7 @@ class Batches(Case):
         self.assertEqual((batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed),
                          (500, 500, 0))
         self.assertEqual((batch.metadata, batch.model, batch.error_file_id), ({"team": "red"}, MODEL, None))
-        self.assertEqual(set(self.raw("GET", f"/v1/batches/{batch.id}").json()), BATCH_KEYS)
+        self.assertEqual(set(self.raw("GET", f"/v1/batches/{batch.id}").json()), BATCH_KEYS | {"backfill"})
         lines = self.lines(batch.output_file_id)
         self.assertEqual([line["custom_id"] for line in lines], [r["custom_id"] for r in requests])
         for line, sent in zip(lines, requests):

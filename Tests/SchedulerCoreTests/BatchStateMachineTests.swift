@@ -5,17 +5,18 @@ import Testing
 struct BatchStateMachineTests {
     enum Event: CaseIterable {
         case claimed, validated, progressed, failed, cancelRequested, windowEnded, allLinesDone, assembled
+        case pauseRequested, resumeRequested
     }
 
     static let edges: [BatchStatus: [Event: BatchStatus]] = [
         .validating: [
             .claimed: .validating, .validated: .inProgress, .failed: .failed, .cancelRequested: .cancelling,
-            .windowEnded: .finalizing,
+            .windowEnded: .finalizing, .pauseRequested: .validating,
         ],
         .inProgress: [
             .claimed: .inProgress, .progressed: .inProgress, .failed: .failed, .cancelRequested: .cancelling,
             .windowEnded: .finalizing,
-            .allLinesDone: .finalizing,
+            .allLinesDone: .finalizing, .pauseRequested: .inProgress,
         ],
         .finalizing: [
             .claimed: .finalizing, .progressed: .finalizing, .failed: .failed, .cancelRequested: .cancelling,
@@ -26,7 +27,8 @@ struct BatchStateMachineTests {
         ],
     ]
     static let unchanged: [BatchStatus: Set<Event>] = [
-        .inProgress: [.validated], .finalizing: [.windowEnded, .allLinesDone],
+        .validating: [.resumeRequested], .inProgress: [.validated, .resumeRequested],
+        .finalizing: [.windowEnded, .allLinesDone],
         .cancelling: [.cancelRequested, .windowEnded, .allLinesDone],
     ]
 
@@ -60,6 +62,8 @@ struct BatchStateMachineTests {
         case .cancelRequested: machine.cancelRequested(at: now)
         case .windowEnded: machine.windowEnded(at: now)
         case .allLinesDone: machine.allLinesDone(at: now)
+        case .pauseRequested: machine.pauseRequested(at: now)
+        case .resumeRequested: machine.resumeRequested()
         case .assembled:
             machine.assembled(
                 AssembledOutput(counts: RequestCounts(total: 3, completed: 2, failed: 1), usage: TokenUsage()),
@@ -114,6 +118,23 @@ struct BatchStateMachineTests {
         #expect(machine.record.times.expiredAt == 1_200)
         #expect(machine.record.counts == RequestCounts(total: 3, completed: 2, failed: 1))
         #expect(machine.record.hasOutput && machine.record.hasErrors)
+    }
+
+    @Test("a pause lasts until the client ends it, and a batch that ends is not paused", arguments: Event.allCases)
+    func aPauseLasts(_ event: Event) throws {
+        var machine = try self.machine(.inProgress)
+        let outcomes = [machine.pauseRequested(at: 1_500), machine.pauseRequested(at: 1_600)]
+        #expect(outcomes == [.changed, .unchanged] && machine.record.pausedAt == 1_500)
+        _ = self.apply(event, to: &machine, at: 2_000)
+        let ends: [Event] = [.failed, .cancelRequested, .windowEnded, .allLinesDone, .resumeRequested]
+        #expect((machine.record.pausedAt == nil) == ends.contains(event))
+    }
+
+    @Test func aPausedBatchWaitsForNobodyButItsClient() throws {
+        var machine = try self.machine(.inProgress)
+        _ = machine.pauseRequested(at: 1_500)
+        _ = machine.progressed(to: RequestCounts(total: 3), usage: TokenUsage(), waitingReason: "the engines are down")
+        #expect(machine.record.waitingReason == nil)
     }
 
     @Test("A5-08 a file that would be empty does not exist")

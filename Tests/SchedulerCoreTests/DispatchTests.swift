@@ -98,6 +98,19 @@ struct FairTurnsTests {
         #expect(turns.next() == nil)
     }
 
+    @Test func aParkedOwnerKeepsItsItemsAndHasNoTurn() {
+        var turns = FairTurns<String, Int>()
+        turns.append([1], for: "a")
+        turns.append([3], for: "b")
+        turns.park("a")
+        turns.append([2], for: "a")
+        #expect(turns.hasNext && turns.next()?.owner == "b" && turns.next() == nil)
+        #expect(!turns.hasNext && turns.count == 2)
+        turns.unpark("a")
+        turns.unpark("a")
+        #expect((0..<3).map { _ in turns.next()?.item } == [1, 2, nil])
+    }
+
     @Test func aRemovedOwnerHasNoTurn() {
         var turns = FairTurns<String, Int>()
         turns.append([1, 2], for: "a")
@@ -128,6 +141,30 @@ struct DispatchStateTests {
             state.engineIsReady(index, models: models)
         }
         return state
+    }
+
+    @Test func aParkedJobSendsNothingUntilItGoesOnWhateverComesMeanwhile() {
+        var state = self.state(engines: [["m", "n"]], concurrency: 9)
+        state.offer([1], job: 1, model: "m")
+        state.giveBack(2, job: 1, model: "m", due: 50)
+        state.park(1)
+        // A queue that begins while the job is parked, and a line whose time comes.
+        state.offer([3], job: 1, model: "n")
+        state.offer([9], job: 2, model: "n")
+        state.wake(at: 60)
+        #expect((0..<2).map { _ in state.next(at: 60)?.line } == [9, nil] && !state.hasLines)
+        state.unpark(1)
+        #expect(Set((0..<3).compactMap { _ in state.next(at: 60)?.line }) == [1, 2, 3])
+    }
+
+    @Test func aParkedJobThatIsWithdrawnIsForgotten() {
+        var state = self.state(engines: [["m"]])
+        state.offer([1], job: 1, model: "m")
+        state.offer([9], job: 2, model: "m")
+        state.park(1)
+        #expect(state.withdraw(1) == [1])
+        state.offer([2], job: 1, model: "m")
+        #expect((0..<2).compactMap { _ in state.next(at: 0)?.line } == [9, 2])
     }
 
     @Test func linesGoToTheLeastLoadedEngineOfTheirModelUntilItIsFull() {

@@ -32,7 +32,7 @@ struct FencingTests {
         )
         let index = dispatcher.add(engine, concurrency: 8)
         dispatcher.engineIsReady(index, models: ["m"])
-        let job = RunningJob(number: 1, id: "batch_1", endpoint: "/v1", committer: try owner.committer(lines: 2))
+        let job = try owner.job(lines: 2)
         let lines = (0..<2).map { LineRequest(job: job, line: $0, model: "m", body: []) }
         dispatcher.offer([lines[0]], of: job, model: "m")
         #expect(engine.sent.withLock { $0 } == 1)
@@ -107,15 +107,31 @@ private struct Owner {
         try await keeping.value
     }
 
+    func log() throws -> ResultLog {
+        try ResultLog(
+            directory: self.directory.path,
+            job: "batch_1",
+            accepted: [],
+            epoch: 1,
+            files: self.beforeSync.files
+        )
+    }
+
+    func job(lines: Int) throws -> RunningJob {
+        let committer = try self.committer(lines: lines)
+        let input = NoBytes()
+        let results = EarlyResults(
+            batchID: "batch_1",
+            reader: PlanReader(input: input, plan: input, lines: lines),
+            log: try self.log(),
+            committer: committer
+        )
+        return RunningJob(number: 1, id: "batch_1", endpoint: "/v1", committer: committer, results: results)
+    }
+
     func committer(lines: Int) throws -> JobCommitter {
         JobCommitter(
-            log: try ResultLog(
-                directory: self.directory.path,
-                job: "batch_1",
-                accepted: [],
-                epoch: 1,
-                files: self.beforeSync.files
-            ),
+            log: try self.log(),
             index: try LocationIndex(path: self.directory.path + "/index", lines: lines, files: self.beforeSync.files),
             progress: LineProgress(total: lines),
             ownership: self.ownership,
@@ -123,6 +139,15 @@ private struct Owner {
             logger: self.logger
         ) { _ in }
     }
+}
+
+/// An empty blob.
+private struct NoBytes: BlobReader {
+    let bytes: Int64 = 0
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int { 0 }
+
+    func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8] { [] }
 }
 
 private final class ManualClock: Sendable {

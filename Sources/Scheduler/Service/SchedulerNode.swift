@@ -118,8 +118,14 @@ package struct SchedulerNode: Sendable {
             platform: platform,
             logger: logger
         ).register(in: &router)
-        BatchesHandlers(store: parts.store, runner: runner, platform: platform, logger: logger)
-            .register(in: &router)
+        BatchesHandlers(
+            store: parts.store,
+            bytes: bytes,
+            inputs: InputComposer(uploads: uploads, ownership: ownership, platform: platform),
+            runner: runner,
+            platform: platform,
+            logger: logger
+        ).register(in: &router)
         InferenceHandlers(dispatcher: dispatcher).register(in: &router)
         StatusHandlers(
             store: parts.store,

@@ -3,12 +3,11 @@ public import ProtoMessages
 extension JSON {
     /// The REST API's Batch (A1-02) with all keys present, those without a value as `null` (A1-03).
     ///
-    /// When the scheduler says why a batch waits, the key `backfill` is added.
+    /// The key `backfill` is what OpenAI's API does not have: how far the batch is, and why it waits.
     ///
-    /// - Throws: 500 when the scheduler names a status that the API does not have (A1-04).
-    public init(_ batch: Batch) throws(APIError) {
-        guard let status = batch.status.name else { throw .internalError }
-        var members: [(String, JSON)] = [
+    /// - Parameter now: Unix seconds.
+    public init(_ batch: Batch, now: Int64) {
+        self = .object([
             ("id", .string(batch.id)),
             ("object", .string("batch")),
             ("endpoint", .string(batch.endpoint)),
@@ -16,7 +15,7 @@ extension JSON {
             ("errors", .errors(batch.errors, omitted: batch.errorsOmitted)),
             ("input_file_id", .string(batch.inputFileID)),
             ("completion_window", .string(batch.completionWindow)),
-            ("status", .string(status)),
+            ("status", .string(batch.statusName)),
             ("output_file_id", .text(batch.outputFileID)),
             ("error_file_id", .text(batch.errorFileID)),
             ("created_at", .integer(batch.createdAt)),
@@ -31,11 +30,24 @@ extension JSON {
             ("request_counts", .requestCounts(batch.requestCounts ?? RequestCounts())),
             ("usage", batch.usage.map { .usage($0) } ?? .null),
             ("metadata", .metadata(batch.metadata)),
-        ]
-        if !batch.waitingReason.isEmpty {
-            members.append(("backfill", .object([("waiting_reason", .string(batch.waitingReason))])))
-        }
-        self = .object(members)
+            ("backfill", .extras(batch, now: now)),
+        ])
+    }
+
+    /// Answer to a deletion.
+    public static func deletedBatch(id: String) -> JSON {
+        .object([("id", .string(id)), ("object", .string("batch")), ("deleted", .bool(true))])
+    }
+
+    private static func extras(_ batch: Batch, now: Int64) -> JSON {
+        let progress = BatchProgress(batch, now: now)
+        return .object([
+            ("progress_percent", .number(progress.percent)),
+            ("estimated_completion_at", .optional(progress.estimatedCompletionAt)),
+            ("paused_at", .optional(batch.pausedAt)),
+            ("waiting_reason", .text(batch.waitingReason)),
+            ("retry_of", .text(batch.retryOf)),
+        ])
     }
 
     private static func requestCounts(_ counts: RequestCounts) -> JSON {
@@ -82,9 +94,26 @@ extension JSON {
     }
 }
 
+extension Batch {
+    /// The REST API's word (A1-04). A status of a later scheduler, which the API does not have, is told as the last one
+    /// that the batch's times show.
+    var statusName: String {
+        self.status.name ?? self.statusOfTimes.name ?? "in_progress"
+    }
+
+    private var statusOfTimes: BatchStatus {
+        let times: [(Int64?, BatchStatus)] = [
+            (self.completedAt, .completed), (self.failedAt, .failed), (self.expiredAt, .expired),
+            (self.cancelledAt, .cancelled), (self.cancellingAt, .cancelling), (self.finalizingAt, .finalizing),
+            (self.inProgressAt, .inProgress),
+        ]
+        return times.first { $0.0 != nil }?.1 ?? .validating
+    }
+}
+
 extension BatchStatus {
     /// The REST API's word (A1-04); nil for a status that it does not have.
-    var name: String? {
+    fileprivate var name: String? {
         switch self {
         case .validating: "validating"
         case .failed: "failed"

@@ -3,6 +3,8 @@ public import ProtoMessages
 
 /// Body of `POST /v1/batches` (A2-01).
 ///
+/// In place of `input_file_id` the requests themselves may stand in `requests` (`InlineRequests`).
+///
 /// Types, required keys and the bounds of `metadata` and `output_expires_after` are checked here; which endpoints and
 /// completion windows there are is the scheduler's to say.
 public enum CreateBatchBody {
@@ -10,13 +12,15 @@ public enum CreateBatchBody {
     public static let maximumBytes = 1 << 20
 
     private static let keys = [
-        "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after",
+        "input_file_id", "requests", "endpoint", "completion_window", "metadata", "output_expires_after",
     ]
 
     /// Reads and checks a body.
     ///
     /// - Throws: 400 with `param` naming the key at fault.
     public static func parse(_ body: ByteBuffer) throws(APIError) -> CreateBatchRequest {
+        var body = body
+        let inline = try InlineRequests.extract(from: &body)
         let json = try JSON(parsing: body)
         guard case .object(let members) = json else {
             throw .invalidRequest("The request body must be a JSON object, not \(json.kind).", code: "invalid_json")
@@ -24,19 +28,26 @@ public enum CreateBatchBody {
         for (name, _) in members where !Self.keys.contains(name) {
             throw Suggestion.unknown("parameter", name, among: Self.keys)
         }
+        let file = json["input_file_id"] ?? .null
+        guard inline == nil || file == .null else {
+            throw .invalidValue("Give either 'input_file_id' or 'requests'.", param: "requests")
+        }
+        let inputFileID = inline == nil ? try Self.requiredText(json, "input_file_id") : ""
+        let endpoint = try Self.requiredText(json, "endpoint")
         return CreateBatchRequest(
-            inputFileID: try Self.requiredText(json, "input_file_id"),
-            endpoint: try Self.requiredText(json, "endpoint"),
+            inputFileID: inputFileID,
+            endpoint: endpoint,
             completionWindow: try Self.requiredText(json, "completion_window"),
             metadata: try BatchMetadata.parse(json["metadata"] ?? .null),
             outputExpiresAfterSeconds: try ExpiresAfter.parse(
                 json["output_expires_after"] ?? .null,
                 param: "output_expires_after"
-            )
+            ),
+            inlineInput: try inline?.lines(endpoint: endpoint) ?? ByteBuffer()
         )
     }
 
-    private static func requiredText(_ json: JSON, _ name: String) throws(APIError) -> String {
+    static func requiredText(_ json: JSON, _ name: String) throws(APIError) -> String {
         switch json[name] ?? .null {
         case .null: throw .missing(name)
         case .string(let text) where text.isEmpty: throw .invalidValue("'\(name)' must not be empty.", param: name)

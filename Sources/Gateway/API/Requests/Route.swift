@@ -18,6 +18,16 @@ public enum Route: Sendable, Equatable {
     case getBatch(id: String)
     /// `POST /v1/batches/{id}/cancel`.
     case cancelBatch(id: String)
+    /// `DELETE /v1/batches/{id}`.
+    case deleteBatch(id: String)
+    /// `POST /v1/batches/{id}/pause`.
+    case pauseBatch(id: String)
+    /// `POST /v1/batches/{id}/resume`.
+    case resumeBatch(id: String)
+    /// `POST /v1/batches/{id}/retry`.
+    case retryBatch(id: String)
+    /// `GET /v1/batches/{id}/results`.
+    case getBatchResults(id: String)
     /// `GET /v1/models`.
     case listModels
     /// `GET /v1/models/{id}`; an id may contain slashes.
@@ -55,9 +65,13 @@ public enum Route: Sendable, Equatable {
             return [("GET", .getFileContent(id: try Self.objectID(parts[parts.startIndex + 2], kind: "file")))]
         case ("v1", "batches", 2): return [("GET", .listBatches), ("POST", .createBatch)]
         case ("v1", "batches", 3):
-            return [("GET", .getBatch(id: try Self.objectID(parts[parts.startIndex + 2], kind: "batch")))]
-        case ("v1", "batches", 4) where parts.last == "cancel":
-            return [("POST", .cancelBatch(id: try Self.objectID(parts[parts.startIndex + 2], kind: "batch")))]
+            let id = try Self.objectID(parts[parts.startIndex + 2], kind: "batch")
+            return [("GET", .getBatch(id: id)), ("DELETE", .deleteBatch(id: id))]
+        case ("v1", "batches", 4):
+            guard let action = Self.batchAction(parts.last ?? "") else {
+                throw .unknownPath(method: method, path: path)
+            }
+            return [action(try Self.objectID(parts[parts.startIndex + 2], kind: "batch"))]
         case ("v1", "models", 2): return [("GET", .listModels)]
         case ("v1", "models", 3...):
             let name = parts.dropFirst(2).joined(separator: "/")
@@ -66,6 +80,17 @@ public enum Route: Sendable, Equatable {
             }
             return [("GET", .getModel(id: id))]
         default: throw .unknownPath(method: method, path: path)
+        }
+    }
+
+    private static func batchAction(_ name: Substring) -> ((String) -> (method: String, route: Route))? {
+        switch name {
+        case "cancel": { ("POST", .cancelBatch(id: $0)) }
+        case "pause": { ("POST", .pauseBatch(id: $0)) }
+        case "resume": { ("POST", .resumeBatch(id: $0)) }
+        case "retry": { ("POST", .retryBatch(id: $0)) }
+        case "results": { ("GET", .getBatchResults(id: $0)) }
+        default: nil
         }
     }
 

@@ -21,7 +21,8 @@ struct GatewayHandlers: Sendable {
         case .getFile(let id): return Response(json: try await calls.getFile(id))
         case .deleteFile(let id): return Response(json: try await calls.deleteFile(id))
         case .getFileContent(let id):
-            return try await FileDownloader(calls: calls, budget: self.budget).response(fileID: id)
+            let downloader = FileDownloader(calls: calls, budget: self.budget)
+            return try await downloader.response(fileID: id, headers: request.headers)
         case .createBatch:
             let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
             let body = try await request.body.collect(upTo: Route.createBatch.maximumBodyBytes)
@@ -29,6 +30,17 @@ struct GatewayHandlers: Sendable {
         case .listBatches: return Response(json: try await calls.listBatches(ListBatchesParameters(query: head.query)))
         case .getBatch(let id): return Response(json: try await calls.getBatch(id))
         case .cancelBatch(let id): return Response(json: try await calls.cancelBatch(id))
+        case .pauseBatch(let id): return Response(json: try await calls.pauseBatch(id))
+        case .resumeBatch(let id): return Response(json: try await calls.resumeBatch(id))
+        case .deleteBatch(let id): return Response(json: try await calls.deleteBatch(id))
+        case .retryBatch(let id):
+            let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
+            let body = try await request.body.collect(upTo: route.maximumBodyBytes)
+            return Response(
+                json: try await calls.retryBatch(RetryBatchBody.parse(body, batchID: id), idempotencyKey: key)
+            )
+        case .getBatchResults(let id):
+            return try await ResultsDownloader(calls: calls, budget: self.budget).response(batchID: id)
         case .listModels: return Response(json: .models(try await calls.models()))
         case .getModel(let id): return Response(json: try await calls.getModel(id))
         case .health: return Response(json: .object([("status", .string("ok"))]))

@@ -6,6 +6,9 @@ extension HTTPField.Name {
     /// Names an operation that must happen once (A2-10).
     static let idempotencyKey = Self.known("idempotency-key")
 
+    /// Says that a batch still runs whose results these are.
+    static let resultsIncomplete = Self.known("x-backfill-incomplete")
+
     /// A name that is a token, as all names above are.
     private static func known(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no header name") }

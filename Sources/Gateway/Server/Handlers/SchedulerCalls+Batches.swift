@@ -1,9 +1,15 @@
+import FoundationEssentials
 import GatewayAPI
 import ProtoMessages
 
 extension SchedulerCalls {
     func createBatch(_ request: CreateBatchRequest, idempotencyKey: String?) async throws(APIError) -> JSON {
         let reply = try await self.call(BatchesService.createBatch, request, idempotencyKey: idempotencyKey)
+        return try Self.json(reply.batch)
+    }
+
+    func retryBatch(_ request: RetryBatchRequest, idempotencyKey: String?) async throws(APIError) -> JSON {
+        let reply = try await self.call(BatchesService.retryBatch, request, idempotencyKey: idempotencyKey)
         return try Self.json(reply.batch)
     }
 
@@ -20,15 +26,30 @@ extension SchedulerCalls {
         while list.wantsMore {
             let request = ListBatchesRequest(limit: UInt32(clamping: list.missing), after: list.after)
             let reply = try await self.call(BatchesService.listBatches, request)
-            var objects: [JSON] = []
-            for batch in reply.batches { objects.append(try JSON(batch)) }
+            let objects = reply.batches.map { JSON($0, now: Self.now) }
             try list.append(objects, lastID: reply.batches.last?.id, hasMore: reply.hasMore)
         }
         return list.page
     }
 
+    func pauseBatch(_ id: String) async throws(APIError) -> JSON {
+        try Self.json(try await self.call(BatchesService.pauseBatch, PauseBatchRequest(batchID: id)).batch)
+    }
+
+    func resumeBatch(_ id: String) async throws(APIError) -> JSON {
+        try Self.json(try await self.call(BatchesService.resumeBatch, ResumeBatchRequest(batchID: id)).batch)
+    }
+
+    func deleteBatch(_ id: String) async throws(APIError) -> JSON {
+        _ = try await self.call(BatchesService.deleteBatch, DeleteBatchRequest(batchID: id))
+        return .deletedBatch(id: id)
+    }
+
     private static func json(_ batch: Batch?) throws(APIError) -> JSON {
         guard let batch else { throw .internalError }
-        return try JSON(batch)
+        return JSON(batch, now: Self.now)
     }
+
+    /// Unix seconds.
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 }

@@ -53,7 +53,7 @@ public struct BatchStateMachine: Sendable, Equatable {
             self.record.counts.failed = counts.failed
             self.record.usage = usage
         }
-        self.record.waitingReason = waitingReason
+        self.record.waitingReason = self.record.pausedAt == nil ? waitingReason : nil
         return self.record == before ? .unchanged : .changed
     }
 
@@ -67,6 +67,7 @@ public struct BatchStateMachine: Sendable, Equatable {
             self.record.problemsOmitted = omitted
             self.record.findings = nil
             self.record.ending = nil
+            self.record.pausedAt = nil
             self.record.waitingReason = nil
             return .changed
         case .failed, .completed, .expired, .cancelled: return .refused
@@ -79,11 +80,29 @@ public struct BatchStateMachine: Sendable, Equatable {
         case .validating, .inProgress, .finalizing:
             self.record.status = .cancelling
             self.record.ending = .cancelled
+            self.record.pausedAt = nil
             self.record.times.cancellingAt = self.notBefore(self.latestTime, now)
             return .changed
         case .cancelling: return .unchanged
         case .failed, .completed, .expired, .cancelled: return .refused
         }
+    }
+
+    /// The client wants no more lines to be sent for now.
+    public mutating func pauseRequested(at now: Int64) -> Outcome {
+        guard self.record.status == .validating || self.record.status == .inProgress else { return .refused }
+        guard self.record.pausedAt == nil else { return .unchanged }
+        self.record.pausedAt = self.notBefore(self.latestTime, now)
+        self.record.waitingReason = nil
+        return .changed
+    }
+
+    /// The client wants lines to be sent again.
+    public mutating func resumeRequested() -> Outcome {
+        guard self.record.status == .validating || self.record.status == .inProgress else { return .refused }
+        guard self.record.pausedAt != nil else { return .unchanged }
+        self.record.pausedAt = nil
+        return .changed
     }
 
     /// The window is over: nothing more is sent, what is done is delivered (A4-04).
@@ -92,6 +111,7 @@ public struct BatchStateMachine: Sendable, Equatable {
         case .validating, .inProgress:
             self.record.status = .finalizing
             self.record.ending = .expired
+            self.record.pausedAt = nil
             self.record.times.finalizingAt = self.notBefore(self.latestTime, now)
             return .changed
         // Assembling what is done has begun already, and it is bounded.
@@ -105,6 +125,7 @@ public struct BatchStateMachine: Sendable, Equatable {
         switch self.record.status {
         case .inProgress:
             self.record.status = .finalizing
+            self.record.pausedAt = nil
             self.record.times.finalizingAt = self.notBefore(self.latestTime, now)
             return .changed
         case .finalizing, .cancelling: return .unchanged

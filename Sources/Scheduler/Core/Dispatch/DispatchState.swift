@@ -50,6 +50,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// as its lines.
     private var queues: [(dispatchClass: DispatchClass, model: String, turns: FairTurns<Job, Line>)] = []
     private var delayed: [Delayed] = []
+    private var parked: Set<Job> = []
     private let reserve: OnlineReserve
 
     /// No engines, no lines.
@@ -136,11 +137,25 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         Set(self.engines.flatMap(\.models)).sorted()
     }
 
+    /// Lets the lines of a job wait, those that come later too, until `unpark` or `withdraw`.
+    public mutating func park(_ job: Job) {
+        self.parked.insert(job)
+        for index in self.queues.indices { self.queues[index].turns.park(job) }
+    }
+
+    /// Lets the lines of a job go on.
+    public mutating func unpark(_ job: Job) {
+        self.parked.remove(job)
+        for index in self.queues.indices { self.queues[index].turns.unpark(job) }
+    }
+
     /// Drops all lines of a job that are not in flight; gives them back.
     public mutating func withdraw(_ job: Job) -> [Line] {
+        self.parked.remove(job)
         var dropped: [Line] = []
         for index in self.queues.indices {
             dropped += self.queues[index].turns.remove(job)
+            self.queues[index].turns.unpark(job)
         }
         self.queues.removeAll { $0.turns.count == 0 }
         dropped += self.delayed.filter { $0.job == job }.map(\.line)
@@ -158,7 +173,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Whether a line waits that can be sent as soon as there is an engine.
-    public var hasLines: Bool { self.queues.contains { $0.turns.count > 0 } }
+    public var hasLines: Bool { self.queues.contains { $0.turns.hasNext } }
 
     /// Whether lines wait until some time: for their next attempt, or for an engine that is full.
     public func isDelayed(at now: Int64) -> Bool {
@@ -191,7 +206,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
             if queue.dispatchClass == dispatchClass, queue.model == model { return index }
             if queue.dispatchClass > dispatchClass { place = min(place, index) }
         }
-        self.queues.insert((dispatchClass, model, FairTurns()), at: place)
+        self.queues.insert((dispatchClass, model, FairTurns(parked: self.parked)), at: place)
         return place
     }
 

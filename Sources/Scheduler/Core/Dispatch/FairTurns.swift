@@ -5,14 +5,32 @@ import DequeModule
 /// A job of ten lines is therefore not held up by one of fifty thousand (I-14).
 public struct FairTurns<Owner: Hashable & Sendable, Item: Sendable>: Sendable {
     private var queues: [Owner: Deque<Item>] = [:]
-    /// Owners with at least one item, the next one first.
+    /// Owners with at least one item that are not parked, the next one first.
     private var turns: Deque<Owner> = []
+    private var parked: Set<Owner>
 
-    /// Nothing queued.
-    public init() {}
+    /// Nothing queued; `parked` are the owners that get no turns.
+    public init(parked: Set<Owner> = []) {
+        self.parked = parked
+    }
 
     /// Items of all owners.
     public private(set) var count = 0
+
+    /// Whether an item can be taken.
+    public var hasNext: Bool { !self.turns.isEmpty }
+
+    /// Gives an owner no turns; its items stay.
+    public mutating func park(_ owner: Owner) {
+        guard self.parked.insert(owner).inserted else { return }
+        self.turns.removeAll { $0 == owner }
+    }
+
+    /// Gives a parked owner turns again.
+    public mutating func unpark(_ owner: Owner) {
+        guard self.parked.remove(owner) != nil, self.queues[owner] != nil else { return }
+        self.turns.append(owner)
+    }
 
     /// Items of one owner.
     public func count(of owner: Owner) -> Int {
@@ -64,7 +82,7 @@ public struct FairTurns<Owner: Hashable & Sendable, Item: Sendable>: Sendable {
         let after = self.queues[owner]?.count ?? 0
         self.count += after - before
         if before == 0, after > 0 {
-            self.turns.append(owner)
+            if !self.parked.contains(owner) { self.turns.append(owner) }
         } else if after == 0 {
             self.queues[owner] = nil
         }

@@ -41,6 +41,28 @@ public enum OutputLine {
         bytes.append(contentsOf: "}\n".utf8)
     }
 
+    /// The line of a record that was read in place, as part of `bytes`.
+    public static func append(
+        _ record: ResultRecordView,
+        of bytes: UnsafeRawBufferPointer,
+        id: String,
+        customID: UnsafeRawBufferPointer,
+        into target: inout [UInt8]
+    ) {
+        let body = UnsafeRawBufferPointer(rebasing: bytes[record.body])
+        guard record.outcome != .failure else {
+            return self.failed(id: id, customID: customID, error: body, into: &target)
+        }
+        self.answered(
+            id: id,
+            customID: customID,
+            status: record.status,
+            requestID: UnsafeRawBufferPointer(rebasing: bytes[record.requestID]),
+            body: body,
+            into: &target
+        )
+    }
+
     private static func start(id: String, customID: UnsafeRawBufferPointer, into bytes: inout [UInt8]) {
         bytes.append(contentsOf: #"{"id":"#.utf8)
         JSONString.appendEncoded(id, to: &bytes)

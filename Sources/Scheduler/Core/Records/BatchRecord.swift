@@ -37,6 +37,10 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var usage = TokenUsage()
     /// Why nothing moves, for people, while nothing does.
     public var waitingReason: String?
+    /// Since when the client wants no lines to be sent, in Unix seconds; nil: it wants them sent.
+    public var pausedAt: Int64?
+    /// The batch whose failed lines these are; nil: none.
+    public var retryOf: String?
     /// The client's own pairs.
     public var metadata: [String: String]
     /// Why it failed validation.

@@ -29,6 +29,8 @@ extension Batch {
             errorsOmitted: UInt32(clamping: record.problemsOmitted)
         )
         self.waitingReason = record.waitingReason ?? ""
+        self.pausedAt = record.pausedAt
+        self.retryOf = record.retryOf ?? ""
     }
 }
 

@@ -9,15 +9,14 @@ import SchedulerStores
 struct BatchesHandlers: Sendable {
     /// Most batches of one answer, so that it stays under 1 MiB: metadata and errors may take 10 KiB each.
     static let maximumPageBatches = 20
-    /// Longest idempotency key, in bytes.
-    static let maximumKeyBytes = 255
-
     let store: any MetadataStore
+    let bytes: FileBytes
+    let inputs: InputComposer
     let runner: JobRunner
     let platform: Platform
     let logger: Logger
 
-    private var records: BatchRecords { BatchRecords(store: self.store) }
+    var records: BatchRecords { BatchRecords(store: self.store) }
 
     func register(in router: inout RPCRouter) {
         router.register(BatchesService.createBatch) { request, context in
@@ -38,9 +37,30 @@ struct BatchesHandlers: Sendable {
                 CancelBatchResponse(batch: Batch(try await self.cancel(request.batchID, context.tenant)))
             }
         }
+        router.register(BatchesService.pauseBatch) { request, context in
+            try await answering {
+                PauseBatchResponse(batch: Batch(try await self.setPaused(true, request.batchID, context.tenant)))
+            }
+        }
+        router.register(BatchesService.resumeBatch) { request, context in
+            try await answering {
+                ResumeBatchResponse(batch: Batch(try await self.setPaused(false, request.batchID, context.tenant)))
+            }
+        }
+        router.register(BatchesService.retryBatch) { request, context in
+            try await answering {
+                RetryBatchResponse(batch: Batch(try await self.retry(request, context)))
+            }
+        }
+        router.register(BatchesService.deleteBatch) { request, context in
+            try await answering { try await self.delete(request.batchID, context.tenant) }
+        }
+        router.register(BatchesService.readResults) { request, context in
+            try await answering { try await self.readResults(request, context.tenant) }
+        }
     }
 
-    private func batch(_ id: String, _ tenant: String) async throws -> BatchRecord {
+    func batch(_ id: String, _ tenant: String) async throws -> BatchRecord {
         guard ObjectID.isWellFormed(id, .batch), let batch = try await self.records.get(id), batch.tenant == tenant
         else {
             throw RPCErrors.noSuchBatch(id)
@@ -49,7 +69,7 @@ struct BatchesHandlers: Sendable {
     }
 
     /// Says why a batch waits also when that cannot be stored, because the disk is full.
-    private func live(_ batch: BatchRecord) -> BatchRecord {
+    func live(_ batch: BatchRecord) -> BatchRecord {
         var batch = batch
         if !batch.status.isTerminal, let trouble = self.runner.trouble(of: batch.id) { batch.waitingReason = trouble }
         return batch
@@ -78,124 +98,5 @@ struct BatchesHandlers: Sendable {
             }
         }
         return ListBatchesResponse(batches: batches, hasMore: page.count > limit)
-    }
-
-    private func cancel(_ id: String, _ tenant: String) async throws -> BatchRecord {
-        _ = try await self.batch(id, tenant)
-        let change = try await self.records.apply(to: id) { $0.cancelRequested(at: self.platform.time.unixSeconds) }
-        switch change.outcome {
-        case .changed, .unchanged:
-            self.runner.cancelWasRequested(id)
-            return change.record
-        case .refused:
-            throw RPCErrors.make(
-                .failedPrecondition,
-                "Cannot cancel a batch with status '\(change.record.status.rawValue)'.",
-                reason: "batch_not_cancellable"
-            )
-        }
-    }
-}
-
-// MARK: - Create
-
-extension BatchesHandlers {
-    private func create(_ request: CreateBatchRequest, _ context: RPCContext) async throws -> BatchRecord {
-        let tenant = context.tenant
-        let remembered = try self.idempotency(request, context)
-        if let remembered, let earlier = try await self.earlierAnswer(remembered, tenant) { return earlier }
-        let wanted: BatchRequest
-        do throws(InvalidBatchRequest) {
-            wanted = try BatchRequest(
-                endpoint: request.endpoint,
-                completionWindow: request.completionWindow,
-                metadata: request.metadata,
-                outputLifetimeSeconds: request.outputExpiresAfterSeconds.map { Int64(clamping: $0) }
-            )
-        } catch {
-            throw RPCErrors.invalid(error.param, error.message)
-        }
-        let input = try await self.input(request.inputFileID, tenant)
-        let now = self.platform.time.unixSeconds
-        let batch = BatchRecord(
-            id: self.platform.makeID(.batch),
-            tenant: tenant,
-            endpoint: wanted.endpoint,
-            inputFileID: input.id,
-            findings: input.input,
-            completionWindow: wanted.window,
-            outputFileID: self.platform.makeID(.file),
-            errorFileID: self.platform.makeID(.file),
-            createdAt: now,
-            metadata: request.metadata,
-            outputLifetimeSeconds: request.outputExpiresAfterSeconds.map { Int64(clamping: $0) }
-        )
-        let answer = remembered.map { key in
-            RememberedAnswer(
-                scope: key.scope,
-                key: key.key,
-                requestHash: key.hash,
-                answer: batch.id,
-                createdAt: now
-            )
-        }
-        do throws(StoreError) {
-            // The file may be deleted meanwhile, and its bytes swept: only a batch that came first keeps them.
-            let changes: [RecordChange] = [.require(RecordKey(.file, input.id)), .insert(try StoredRecord(batch))]
-            try await self.store.apply(changes, remembering: answer)
-        } catch {
-            guard error == .conflict else { throw error }
-            if let remembered, let earlier = try await self.earlierAnswer(remembered, tenant) { return earlier }
-            throw RPCErrors.noSuchFile(input.id, param: "input_file_id")
-        }
-        self.runner.somethingIsNew()
-        return batch
-    }
-
-    private func input(_ id: String, _ tenant: String) async throws -> FileRecord {
-        guard ObjectID.isWellFormed(id, .file),
-            let file = try await self.store.get(FileRecord.self, id)?.object,
-            file.tenant == tenant, !file.isExpired(at: self.platform.time.unixSeconds)
-        else { throw RPCErrors.noSuchFile(id, param: "input_file_id") }
-        guard file.purpose == .batch else {
-            throw RPCErrors.invalid(
-                "input_file_id",
-                "The file's purpose is '\(file.purpose.rawValue)'; upload it with the purpose 'batch'."
-            )
-        }
-        return file
-    }
-
-    /// The call's idempotency key; the hash tells another request under the same key.
-    private func idempotency(
-        _ request: CreateBatchRequest,
-        _ context: RPCContext
-    ) throws -> (scope: String, key: String, hash: [UInt8])? {
-        guard let key = context.metadata["idempotency-key"] else { return nil }
-        guard !key.isEmpty, key.utf8.count <= Self.maximumKeyBytes else {
-            throw RPCErrors.invalid("Idempotency-Key", "The key has 1 to \(Self.maximumKeyBytes) bytes.")
-        }
-        let bytes = try request.serialized()
-        return ("\(context.tenant)/CreateBatch", key, SHA256.hash(bytes.readableBytesView))
-    }
-
-    private func earlierAnswer(
-        _ wanted: (scope: String, key: String, hash: [UInt8]),
-        _ tenant: String
-    ) async throws -> BatchRecord? {
-        let found = try await self.store.rememberedAnswer(
-            scope: wanted.scope,
-            key: wanted.key,
-            notBefore: self.platform.time.unixSeconds - RememberedAnswer.lifetimeSeconds
-        )
-        guard let found else { return nil }
-        guard found.requestHash == wanted.hash else {
-            throw RPCErrors.make(
-                .alreadyExists,
-                "This Idempotency-Key was used for another request: use a new one.",
-                reason: "idempotency_key_reused"
-            )
-        }
-        return try await self.batch(found.answer, tenant)
     }
 }

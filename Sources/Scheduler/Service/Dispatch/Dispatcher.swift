@@ -142,6 +142,12 @@ extension Dispatcher {
         self.pump()
     }
 
+    /// Whether the client wants the job's lines to wait; what is at an engine goes on.
+    func setPaused(_ isPaused: Bool, _ job: RunningJob) {
+        self.state.withLock { isPaused ? $0.park(.job(job.number)) : $0.unpark(.job(job.number)) }
+        if !isPaused { self.pump() }
+    }
+
     /// Takes back what is not in flight.
     func withdraw(_ job: RunningJob) {
         _ = self.state.withLock { $0.withdraw(.job(job.number)) }

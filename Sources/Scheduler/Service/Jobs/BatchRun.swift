@@ -212,7 +212,13 @@ struct BatchRun: Sendable {
             platform: self.environment.platform,
             logger: self.logger
         ) { dispatcher.committed(bytes: $0) }
-        let job = RunningJob(number: self.number, id: self.id, endpoint: claimed.endpoint, committer: committer)
+        let job = RunningJob(
+            number: self.number,
+            id: self.id,
+            endpoint: claimed.endpoint,
+            committer: committer,
+            results: EarlyResults(batchID: self.id, reader: reader, log: log, committer: committer)
+        )
         return Work(batch: claimed, job: job, reader: reader, log: log, index: index, done: recovery.progress)
     }
 
@@ -260,8 +266,10 @@ struct BatchRun: Sendable {
             case .failure(let error): job?.send(.failed(error))
             }
         }
-        // A cancellation that was stored before anybody could tell this job.
-        if try await self.records.get(self.id)?.status == .cancelling { job.send(.cancelRequested) }
+        // What was stored before anybody could tell this job.
+        let stored = try await self.records.get(self.id)
+        if stored?.status == .cancelling { job.send(.cancelRequested) }
+        if stored?.pausedAt != nil { self.environment.dispatcher.setPaused(true, job) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await job.committer.run() }
             let result = await self.firstEvent(work)

@@ -62,6 +62,13 @@ final class JobCommitter: Sendable {
             (RequestCounts(total: $0.total, completed: $0.completed, failed: $0.failed), $0.usage)
         }
     }
+    /// The next line from `line` on that is durable, and where the records of `count` lines from there are.
+    func committed(from line: Int, count: Int) -> (line: Int, locations: [LocationIndex.Location?]) {
+        self.progress.withLock { progress in
+            let first = progress.done.first(from: line)
+            return (first, (first..<min(first + count, progress.total)).map { self.index[$0] })
+        }
+    }
     /// Why nothing is committed at the moment, for people.
     var waitingReason: String? { self.trouble.withLock { $0 } }
 

@@ -100,9 +100,20 @@ extension JobRunner {
         self.state.withLock { $0.active[id]?.job }?.send(.cancelRequested)
     }
 
+    /// A stored pause, or its end: tells the batch if it runs here.
+    func setPaused(_ isPaused: Bool, _ id: String) {
+        guard let job = self.state.withLock({ $0.active[id]?.job }), !job.isEnding else { return }
+        self.environment.dispatcher.setPaused(isPaused, job)
+    }
+
     /// What keeps a batch that runs here from storing its results; nil: nothing.
     func trouble(of id: String) -> String? {
         self.state.withLock { state in state.active[id].flatMap { $0.trouble ?? $0.job?.committer.waitingReason } }
+    }
+
+    /// What a batch that runs here has so far; nil: it does not run here.
+    func results(of id: String) -> EarlyResults? {
+        self.state.withLock { $0.active[id]?.job?.results }
     }
 
     /// What runs here.

@@ -1,7 +1,7 @@
 import SchedulerCore
 import SchedulerStores
 
-/// Reads a file's lines in order through its plan, a page at a time. Blocking; one caller at a time.
+/// Reads a file's lines in order through its plan, a page at a time. Blocking.
 struct PlanReader: Sendable {
     /// Most lines of a page.
     static let pageLines = 512

@@ -30,6 +30,8 @@ final class RunningJob: Sendable {
     let transfers = TransferGroup()
     /// Makes its answers durable.
     let committer: JobCommitter
+    /// What it has so far.
+    let results: EarlyResults
     /// Tells the feeder that the queue runs low.
     let demand: AsyncStream<Void>
     /// Tells the job's task what happens.
@@ -44,11 +46,12 @@ final class RunningJob: Sendable {
     private let inFlight = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
 
-    init(number: Int, id: String, endpoint: String, committer: JobCommitter) {
+    init(number: Int, id: String, endpoint: String, committer: JobCommitter, results: EarlyResults) {
         self.number = number
         self.id = id
         self.endpoint = endpoint
         self.committer = committer
+        self.results = results
         (self.demand, self.demandSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (self.events, self.eventSignal) = AsyncStream.makeStream()
         (self.drained, self.drainedSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

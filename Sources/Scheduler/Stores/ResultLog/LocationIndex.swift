@@ -2,7 +2,8 @@
 ///
 /// It is derived from the result log and rebuilt at every claim, so it is never synced.
 public final class LocationIndex: @unchecked Sendable {
-    // Guard: one writer (the job's committer) until the job is complete, readers only afterwards.
+    // Guard: until the job is complete its committer alone writes and reads, under its lock; afterwards there are readers
+    // only.
 
     /// Bytes of an entry: u32 segment, u32 length, u64 offset; a length of 0 means no record.
     private static let entryBytes = 16

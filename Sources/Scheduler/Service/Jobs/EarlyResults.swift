@@ -1,0 +1,68 @@
+import SchedulerCore
+import SchedulerStores
+
+/// The lines of a running batch's output and error files that are there already, in input order. Blocking.
+struct EarlyResults: Sendable {
+    let batchID: String
+    let reader: PlanReader
+    let log: ResultLog
+    let committer: JobCommitter
+
+    /// A place in the results: a line, and bytes of it that were read before.
+    struct Position: Sendable, Equatable {
+        var line: Int
+        var offset: Int
+    }
+
+    /// Reads at most `maximumBytes` from a position on.
+    ///
+    /// What is read twice from one position on may have more lines the second time, never others.
+    func read(from position: Position, maximumBytes: Int) throws -> (bytes: [UInt8], next: Position, isEnd: Bool) {
+        var bytes: [UInt8] = []
+        var position = position
+        let records = RecordWindow(log: self.log)
+        while bytes.count < maximumBytes {
+            let committed = self.committer.committed(from: position.line, count: PlanReader.pageLines)
+            if committed.line != position.line { position = Position(line: committed.line, offset: 0) }
+            guard let page = try self.reader.page(from: position.line) else { break }
+            try page.forEachLine { number, _, line in
+                guard number == position.line, bytes.count < maximumBytes else { return }
+                let index = number - committed.line
+                if committed.locations.indices.contains(index), let location = committed.locations[index] {
+                    let start = bytes.count
+                    try self.append(number, line, at: location, records, to: &bytes)
+                    bytes.removeSubrange(start..<min(start + position.offset, bytes.count))
+                    if bytes.count > maximumBytes {
+                        position.offset += maximumBytes - start
+                        bytes.removeLast(bytes.count - maximumBytes)
+                        return
+                    }
+                }
+                position = Position(line: number + 1, offset: 0)
+            }
+        }
+        return (bytes, position, position.line >= self.reader.lines)
+    }
+
+    private func append(
+        _ number: Int,
+        _ line: UnsafeRawBufferPointer,
+        at location: LocationIndex.Location,
+        _ records: RecordWindow,
+        to bytes: inout [UInt8]
+    ) throws {
+        guard let span = try? BatchLine.locate(line).customID else {
+            throw UnreadableInput("line \(number + 1) is not what it was")
+        }
+        let id = ObjectID.request(batchID: self.batchID, line: number)
+        try records.withRecord(of: number, at: location) { record, content in
+            OutputLine.append(
+                record,
+                of: content,
+                id: id,
+                customID: UnsafeRawBufferPointer(rebasing: line[span]),
+                into: &bytes
+            )
+        }
+    }
+}
