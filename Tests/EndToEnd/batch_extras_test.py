@@ -89,6 +89,21 @@ class SlowBatches(Extras):
         self.assert_error(self.post(f"/{batch_id}/pause"), 400, "batch_not_pausable")
         self.assert_error(self.post(f"/{batch_id}/resume"), 400, "batch_not_resumable")
 
+    def test_a_background_batch_takes_what_others_leave(self):
+        background = self.create(self.upload(jsonl(request(f"b-{n}") for n in range(400))).id,
+                                 completion_window="background")
+        wait_for(lambda: len(self.ran(background.id)) > 8, "the background batch")
+        self.assertEqual(background.expires_at - background.created_at, 30 * 86_400)
+        other = self.run_batch(jsonl(request(f"line-{n}") for n in range(100)))
+        starts = {other.id: [], background.id: []}
+        for batch, _, start in executions(self.services.witness):
+            starts.get(batch, []).append(start)
+        between = [s for s in starts[background.id] if min(starts[other.id]) < s < max(starts[other.id])]
+        # Those that were on their way when the other batch began.
+        self.assertLessEqual(len(between), 4)
+        self.client.batches.cancel(background.id)
+        self.wait(background.id)
+
     def test_progress_is_told_while_a_batch_runs(self):
         batch_id = self.start(400)
 

@@ -180,14 +180,17 @@ struct BatchStateMachineTests {
 }
 
 struct BatchRequestTests {
-    @Test("A2-03 windows", arguments: [("24h", 86_400), ("1m", 60), ("7d", 604_800), ("30d", 2_592_000)])
+    @Test(
+        "A2-03 windows",
+        arguments: [("24h", 86_400), ("background", 2_592_000), ("1m", 60), ("7d", 604_800), ("30d", 2_592_000)]
+    )
     func windowsAreRead(_ text: String, _ seconds: Int64) {
         #expect(CompletionWindow(text)?.seconds == seconds)
     }
 
     @Test(
         "A2-03 what is no window is refused",
-        arguments: ["", "h", "24", "0h", "31d", "-1h", "1.5h", "24hh", "١h", "1 h"]
+        arguments: ["", "h", "24", "0h", "31d", "-1h", "1.5h", "24hh", "١h", "1 h", "Background"]
     )
     func noWindows(_ text: String) {
         #expect(CompletionWindow(text) == nil)

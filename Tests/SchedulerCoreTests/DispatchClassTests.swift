@@ -31,6 +31,20 @@ struct DispatchClassTests {
         #expect(self.take(&state) == [10, 20, 30, 32, 31])
     }
 
+    @Test func backgroundGoesWhenNoBatchLineWaitsAlsoWhenItIsGivenBack() {
+        var state = self.state(concurrency: 9)
+        state.offer([40, 41, 42], .background, job: "z", model: "m")
+        let first = state.next(at: 0)
+        #expect(first?.line == 40 && first?.dispatchClass == .background)
+        state.giveBack(40, .background, job: "z", model: "m", due: nil)
+        _ = state.next(at: 0)
+        state.giveBack(40, .background, job: "z", model: "m", due: 5)
+        state.offer([30, 31], job: "a", model: "m")
+        state.wake(at: 5)
+        #expect(self.take(&state, at: 5, batch: false) == [])
+        #expect(self.take(&state, at: 5) == [30, 31, 40, 41, 42])
+    }
+
     @Test func batchHasAllPlacesWhileNothingIsOnline() {
         var state = self.state()
         state.offer(0..<9, job: "a", model: "m")

@@ -126,7 +126,14 @@ private struct Owner {
             log: try self.log(),
             committer: committer
         )
-        return RunningJob(number: 1, id: "batch_1", endpoint: "/v1", committer: committer, results: results)
+        return RunningJob(
+            number: 1,
+            id: "batch_1",
+            endpoint: "/v1",
+            dispatchClass: .batch,
+            committer: committer,
+            results: results
+        )
     }
 
     func committer(lines: Int) throws -> JobCommitter {

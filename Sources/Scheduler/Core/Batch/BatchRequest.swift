@@ -35,7 +35,7 @@ public struct BatchRequest: Sendable, Equatable {
             throw InvalidBatchRequest(
                 param: "completion_window",
                 message: "'\(completionWindow)' is not a completion window. Give a number and a unit, such as '24h', "
-                    + "'90m' or '7d', between one minute and 30 days."
+                    + "'90m' or '7d', between one minute and 30 days, or 'background'."
             )
         }
         try Self.check(metadata)

@@ -6,6 +6,8 @@ public enum DispatchClass: Int, Sendable, Comparable {
     case flex
     /// In what is left.
     case batch
+    /// While no batch line of its model waits.
+    case background
 
     /// In the order in which they go.
     public static func < (one: DispatchClass, other: DispatchClass) -> Bool { one.rawValue < other.rawValue }

@@ -27,6 +27,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// A line that waits for its next attempt.
     private struct Delayed: Sendable {
         var due: Int64
+        var dispatchClass: DispatchClass
         var model: String
         var job: Job
         var line: Line
@@ -81,8 +82,13 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Queues batch lines of one job for one model.
-    public mutating func offer(_ lines: some Sequence<Line>, job: Job, model: String) {
-        self.queues[self.queueIndex(.batch, model)].turns.append(lines, for: job)
+    public mutating func offer(
+        _ lines: some Sequence<Line>,
+        _ dispatchClass: DispatchClass = .batch,
+        job: Job,
+        model: String
+    ) {
+        self.queues[self.queueIndex(dispatchClass, model)].turns.append(lines, for: job)
     }
 
     /// Queues a line of any class; an online one has places kept free at its engines from now on.
@@ -95,11 +101,18 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Gives back a batch line that was taken: to the head of its job at once, or after a delay.
-    public mutating func giveBack(_ line: Line, job: Job, model: String, due: Int64?) {
+    public mutating func giveBack(
+        _ line: Line,
+        _ dispatchClass: DispatchClass = .batch,
+        job: Job,
+        model: String,
+        due: Int64?
+    ) {
         if let due {
-            self.delayed.append(Delayed(due: due, model: model, job: job, line: line))
+            let item = Delayed(due: due, dispatchClass: dispatchClass, model: model, job: job, line: line)
+            self.delayed.append(item)
         } else {
-            self.queues[self.queueIndex(.batch, model)].turns.prepend(line, for: job)
+            self.queues[self.queueIndex(dispatchClass, model)].turns.prepend(line, for: job)
         }
     }
 
@@ -167,7 +180,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     public mutating func wake(at now: Int64) {
         guard self.delayed.contains(where: { $0.due <= now }) else { return }
         for item in self.delayed where item.due <= now {
-            self.queues[self.queueIndex(.batch, item.model)].turns.prepend(item.line, for: item.job)
+            self.queues[self.queueIndex(item.dispatchClass, item.model)].turns.prepend(item.line, for: item.job)
         }
         self.delayed.removeAll { $0.due <= now }
     }

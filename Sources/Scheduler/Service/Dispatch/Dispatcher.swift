@@ -138,7 +138,9 @@ extension Dispatcher {
     /// Queues lines of one job for one model.
     func offer(_ lines: [LineRequest], of job: RunningJob, model: String) {
         job.linesWereQueued(lines.count)
-        self.state.withLock { $0.offer(lines.map(Item.line), job: .job(job.number), model: model) }
+        self.state.withLock { state in
+            state.offer(lines.map(Item.line), job.dispatchClass, job: .job(job.number), model: model)
+        }
         self.pump()
     }
 
@@ -241,7 +243,10 @@ extension Dispatcher {
             if counted { again.attempts += 1 }
             let due = delay > 0 ? self.platform.time.monotonicMilliseconds() + delay : nil
             line.job.linesWereQueued(1)
-            self.state.withLock { $0.giveBack(.line(again), job: .job(line.job.number), model: line.model, due: due) }
+            self.state.withLock { state in
+                let job = line.job
+                state.giveBack(.line(again), job.dispatchClass, job: .job(job.number), model: line.model, due: due)
+            }
         }
     }
 }

@@ -216,6 +216,7 @@ struct BatchRun: Sendable {
             number: self.number,
             id: self.id,
             endpoint: claimed.endpoint,
+            dispatchClass: CompletionWindow(claimed.completionWindow)?.dispatchClass ?? .batch,
             committer: committer,
             results: EarlyResults(batchID: self.id, reader: reader, log: log, committer: committer)
         )

@@ -1,4 +1,5 @@
 import CurlHTTP
+import SchedulerCore
 import Synchronization
 
 /// A batch that this scheduler is running: what the dispatcher, the committer and the job's own task share.
@@ -26,6 +27,8 @@ final class RunningJob: Sendable {
     let id: String
     /// The path of its requests.
     let endpoint: String
+    /// When its lines go.
+    let dispatchClass: DispatchClass
     /// Its requests at engines.
     let transfers = TransferGroup()
     /// Makes its answers durable.
@@ -46,10 +49,18 @@ final class RunningJob: Sendable {
     private let inFlight = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
 
-    init(number: Int, id: String, endpoint: String, committer: JobCommitter, results: EarlyResults) {
+    init(
+        number: Int,
+        id: String,
+        endpoint: String,
+        dispatchClass: DispatchClass,
+        committer: JobCommitter,
+        results: EarlyResults
+    ) {
         self.number = number
         self.id = id
         self.endpoint = endpoint
+        self.dispatchClass = dispatchClass
         self.committer = committer
         self.results = results
         (self.demand, self.demandSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
