@@ -17,6 +17,19 @@ struct JSONDocumentTests {
 
     private func problem(_ text: String) -> JSONError.Reason? { self.problem(Array(text.utf8)) }
 
+    @Test(
+        "A5-03 an error tells people what is wrong and where",
+        arguments: [
+            ("{\"a\" 1}", "a syntax error at byte 5"),
+            (String(repeating: "[", count: 600), "too deep a nesting at byte 512"),
+        ]
+    )
+    func errorsAreForPeople(_ text: String, _ words: String) {
+        let bytes = Array(text.utf8)
+        let error = #expect(throws: JSONError.self) { try bytes.withUnsafeBytes { _ = try JSONDocument.validate($0) } }
+        #expect(error.map { "\($0)" } == words)
+    }
+
     @Test(arguments: [
         "{}", "[]", " [ ] ", "null", "true", "false", "0", "-0", "1e400", "9007199254740993", "-1.5E+10", "\"\"",
         "{\"a\":{\"b\":[1,{\"c\":null}]},\"d\":[]}", "[[],{},[[]]]", #""\ud800""#, #""\u00e9\n\/\"""#, "\"é🚀\"",

@@ -51,6 +51,22 @@ public struct JSONError: Error, Sendable, Equatable {
     }
 }
 
+extension JSONError: CustomStringConvertible {
+    /// For people who wrote the JSON, such as "a syntax error at byte 12".
+    public var description: String { "\(self.reason.words) at byte \(self.offset)" }
+}
+
+extension JSONError.Reason {
+    fileprivate var words: String {
+        switch self {
+        case .syntax: "a syntax error"
+        case .invalidUTF8: "invalid UTF-8"
+        case .tooDeep: "too deep a nesting"
+        case .wrongKind: "another kind of value"
+        }
+    }
+}
+
 /// Strict JSON (RFC 8259) by byte spans: values are validated and located, never decoded and encoded again, so that
 /// numbers and escapes stay as they were written (A5-10).
 public enum JSONDocument {

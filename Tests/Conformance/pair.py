@@ -1,0 +1,38 @@
+"""The pair and a simulated engine, for a run without a base URL."""
+
+import pathlib
+import sys
+
+import httpx
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
+
+from services import Services
+
+from target import Exchange
+
+MODEL = "simulated-model"
+
+
+class Pair:
+    """Runs while the checks do."""
+
+    def __init__(self):
+        # A pace that can be seen in a stream, and that costs a batch of many lines at once little.
+        self.services = Services(engine=("--model", MODEL, "--time-per-token", "5ms"))
+        self.url = self.services.url
+        self.witness = self.services.witness
+
+    def ask_engine(self, body):
+        """What the engine itself answers to the bytes of a body."""
+        return httpx.post(f"http://{self.services.engine_address}/v1/chat/completions", content=body).content
+
+    def unavailable(self):
+        """What a gateway answers that reaches no scheduler."""
+        gateway = self.services.start(
+            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", "127.0.0.1:1", "--log-level", "critical")
+        return Exchange(httpx.get(f"http://{gateway.address}/v1/batches", timeout=60))
+
+    def stop(self):
+        codes = self.services.stop()
+        assert set(codes.values()) == {0}, f"exit codes after SIGTERM: {codes}"
