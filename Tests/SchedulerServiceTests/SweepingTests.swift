@@ -27,6 +27,46 @@ struct SweepingTests {
         #expect(FileManager.default.fileExists(atPath: blob))
     }
 
+    @Test("A7-12 an expired file is not found, not listed and not read, and a sweep removes its bytes")
+    func anExpiredFileIsGone() async throws {
+        let scheduler = try await TestScheduler()
+        let file = FileRecord(
+            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
+            tenant: "default",
+            bytes: 1,
+            createdAt: 1,
+            expiresAt: 2,
+            filename: "a.txt",
+            purpose: .userData
+        )
+        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        let blob = try scheduler.place("blobs/\(file.id.suffix(2))/\(file.id)")
+        let router = scheduler.node.router
+        func code(_ call: () async throws -> Void) async -> RPCStatus.Code? {
+            do {
+                try await call()
+                return nil
+            } catch {
+                return (error as? RPCError)?.code
+            }
+        }
+        let context = RPCContext()
+        #expect(
+            await code { _ = try await router.call(FilesService.getFile, .init(fileID: file.id), context: context) }
+                == .notFound
+        )
+        let read = ReadFileRequest(fileID: file.id, maximumBytes: 1)
+        #expect(await code { _ = try await router.call(FilesService.readFile, read, context: context) } == .notFound)
+        let list = try await router.call(FilesService.listFiles, ListFilesRequest(limit: 9), context: context)
+        #expect(list.files.isEmpty && !list.hasMore)
+        let services = scheduler.node.services
+        let running = Task { try await SchedulerNode.runTogether(services) }
+        while FileManager.default.fileExists(atPath: blob) { try await Task.sleep(for: .milliseconds(5)) }
+        running.cancel()
+        _ = await running.result
+        #expect(try await scheduler.store.get(RecordKey(.file, file.id)) == nil)
+    }
+
     @Test("I-12 T-32 a file that is deleted while a batch is made of it makes none")
     func aFileThatIsDeletedWhileABatchIsMadeOfItMakesNone() async throws {
         let scheduler = try await TestScheduler()
