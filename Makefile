@@ -47,6 +47,16 @@ protos: deps ## generate the C and Swift code of the .proto files
 check-protos: deps ## check that the generated code is that of the .proto files
 	@scripts/check_protos.sh
 
+BASE_URL ?=
+API_KEY ?=
+MODEL ?=
+JSON ?=
+export BASE_URL API_KEY MODEL
+
+.PHONY: conformance
+conformance: deps ## hold BASE_URL (the pair), with API_KEY and MODEL, against the OpenAI API item by item; JSON=FILE
+	@scripts/conformance.sh $(if $(JSON),--json $(JSON))
+
 .PHONY: bench
 bench: ## measure against a bare libcurl loop (Benchmarks/)
 	@scripts/deps.sh bench

@@ -28,6 +28,8 @@ scripts/check_release.sh
 step "end to end"
 swift build
 scripts/end_to_end.sh "$(swift build --show-bin-path)" "$results/end_to_end.jsonl"
+step "conformance"
+PROGRAMS=$(swift build --show-bin-path) scripts/conformance.sh
 step "ratchet and mutations"
 python3 -B scripts/test_check_ratchet.py
 python3 -B scripts/check_ratchet.py "$results/unit.xml" "$results/end_to_end.jsonl"
