@@ -95,6 +95,8 @@ def header_problems(response, exchange):
 
 def body_problems(response, exchange):
     content = response.get("content", {})
+    if not content:
+        return
     if exchange.content_type not in content:
         yield f"content type {exchange.content_type or 'none'}"
     elif exchange.body is not None:
