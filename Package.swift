@@ -88,6 +88,7 @@ let package = Package(
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
         .module("JSONSpans", "Common/JSONSpans", []),
         .module("Settings", "Common/Settings", ["CMalloc", "FailPoints", .logging, .yams]),
+        .module("WatchedFiles", "Common/WatchedFiles", ["Settings", .nioPosix, .logging, .lifecycle]),
 
         // The wire: generated C, Swift values over it, frames, calls.
         .target(name: "ProtoGenerated", dependencies: ["CProtobufC"], path: "Sources/Proto/Generated"),
@@ -125,12 +126,14 @@ let package = Package(
 
         // The gateway: REST as values, then the server.
         .module("GatewayAPI", "Gateway/API", ["ProtoMessages", "JSONSpans", .nioCore]),
+        // Whose request it is and how much it may ask for, as values.
+        .module("GatewayAccess", "Gateway/Access", ["GatewayAPI", "Settings", "COpenSSL"]),
         .module(
             "GatewayServer",
             "Gateway/Server",
             [
-                "GatewayAPI", "ProtoMessages", "ProtoRPC", "ProtoTLS", "Checksum", "Settings", .nioCore, .nioHTTP1,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .lifecycle,
+                "GatewayAPI", "GatewayAccess", "ProtoMessages", "ProtoRPC", "ProtoTLS", "Checksum", "Settings",
+                "WatchedFiles", .nioCore, .nioHTTP1, .hummingbird, .hummingbirdCore, .httpTypes, .logging, .lifecycle,
             ]
         ),
         .program("backfill-gateway", "Gateway/Main", ["GatewayServer", "Settings", .lifecycle, .signals]),
@@ -152,8 +155,8 @@ let package = Package(
             "CommandLineTool",
             "CLI/Commands",
             [
-                "CurlHTTP", "EngineSimulator", "GatewayServer", "ProtoRPC", "SchedulerEngines", "SchedulerService",
-                "Settings", .argumentParser, .lifecycle, .logging, .signals,
+                "CurlHTTP", "EngineSimulator", "GatewayAccess", "GatewayServer", "ProtoRPC", "SchedulerEngines",
+                "SchedulerService", "Settings", .argumentParser, .lifecycle, .logging, .signals,
             ]
         ),
         .program("backfill", "CLI/Main", ["CommandLineTool", .argumentParser]),
@@ -195,6 +198,7 @@ let package = Package(
         .tests("ChecksumTests", ["TestSupport", "Checksum"]),
         .tests("JSONSpansTests", ["TestSupport", "JSONSpans"]),
         .tests("SettingsTests", ["Settings"]),
+        .tests("WatchedFilesTests", ["TestSupport", "Settings", "WatchedFiles", .logging, .lifecycle]),
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
@@ -216,6 +220,7 @@ let package = Package(
             ["TestSupport", "StoresTestSupport", "SchedulerStores", "SchedulerCore", "Checksum", .grdb]
         ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
+        .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings"]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
         .tests(

@@ -10,7 +10,7 @@ public struct BackfillCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, SubmitCommand.self, StatusCommand.self, WatchCommand.self, FetchCommand.self,
-            CancelCommand.self, ListCommand.self,
+            CancelCommand.self, ListCommand.self, KeysCommand.self,
         ]
     )
 

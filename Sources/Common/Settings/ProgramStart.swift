@@ -68,7 +68,8 @@ public enum ProgramStart {
         FileHandle.standardOutput.write(Data("listening \(address)\n".utf8))
     }
 
-    private static func readFile(_ path: String) throws(SettingsError) -> String {
+    /// The text of a file of at most `SettingsSchema.maximumFileBytes`.
+    package static func readFile(_ path: String) throws(SettingsError) -> String {
         guard let handle = FileHandle(forReadingAtPath: path) else { throw .refused("cannot open \(path)") }
         let limit = SettingsSchema.maximumFileBytes
         guard let data = try? handle.read(upToCount: limit + 1) else { return "" }

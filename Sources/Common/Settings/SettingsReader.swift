@@ -22,6 +22,13 @@ public enum SettingsError: Error, Sendable, Equatable {
     case refused(String)
     /// `--help` or `--version` was asked for; print the text and exit with 0.
     case answered(String)
+
+    /// The text.
+    public var message: String {
+        switch self {
+        case .refused(let text), .answered(let text): text
+        }
+    }
 }
 
 extension SettingsSchema {

@@ -6,6 +6,7 @@ import ProtoRPC
 import ProtoTLS
 public import ServiceLifecycle
 import Settings
+import WatchedFiles
 
 /// The gateway as one service: serves the REST API and passes requests to schedulers until shutdown.
 public struct GatewayApplication: Service {
@@ -50,8 +51,10 @@ public struct GatewayApplication: Service {
         let janitor = UploadJanitor(logger: self.logger)
         // Stopped in reverse: each goes on until those that need it have ended.
         let reloader = TLSReloader(sources: [https, toSchedulers].compactMap(\.self), logger: self.logger)
+        let files: [any WatchedContent] = [self.configuration.keys].compactMap(\.self)
+        let fileReloader = FileReloader(files: files, logger: self.logger)
         let server = self.server(client: client, janitor: janitor, tls: https)
-        let services: [any Service] = [reloader, client, janitor, server]
+        let services: [any Service] = [reloader, fileReloader, client, janitor, server]
         var configuration = ServiceGroupConfiguration(services: services, logger: self.logger)
         configuration.maximumGracefulShutdownDuration = self.configuration.drainTimeout
         try await ServiceGroup(configuration: configuration).run()
@@ -63,8 +66,9 @@ public struct GatewayApplication: Service {
         let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
         let onListening = self.onListening
         let handlers = GatewayHandlers(client: client, budget: TransferBudget(), janitor: janitor, logger: self.logger)
+        let keys = KeyCheck(keys: self.configuration.keys)
         return Application(
-            responder: GatewayResponder(handlers: handlers, accessLog: accessLog),
+            responder: GatewayResponder(handlers: handlers, keys: keys, accessLog: accessLog),
             server: HTTPServerBuilder { responder in
                 GatewayHTTPChannel(responder: responder, limits: limits, accessLog: accessLog, tls: tls)
             },

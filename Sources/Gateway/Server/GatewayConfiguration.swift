@@ -1,6 +1,8 @@
+public import GatewayAccess
 public import ProtoRPC
 public import ProtoTLS
 public import Settings
+public import WatchedFiles
 
 /// Everything a gateway is told.
 public struct GatewayConfiguration: Sendable {
@@ -10,6 +12,8 @@ public struct GatewayConfiguration: Sendable {
     public var schedulers: [RPCClient.Endpoint]
     /// Silence after which a scheduler is pinged (`KeepAlive`), 1 s to 10 min. Default 10 s.
     public var pingInterval = Duration.seconds(10)
+    /// The API keys that are accepted, in a file that may change; nil: whoever reaches the gateway is `Caller.anybody`.
+    public var keys: WatchedFile<KeyTable>?
     /// The certificate for HTTPS; nil: HTTP.
     public var tls: TLSConfiguration?
     /// The certificates for the connections to schedulers; nil: without TLS.

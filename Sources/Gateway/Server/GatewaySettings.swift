@@ -1,5 +1,7 @@
+import GatewayAccess
 import ProtoRPC
 public import Settings
+import WatchedFiles
 
 /// The settings of `backfill-gateway`.
 public enum GatewaySettings {
@@ -35,9 +37,17 @@ public enum GatewaySettings {
         default: "10s",
         in: .seconds(1)...(.seconds(600))
     )
+    static let keys = SettingKey<String>.file(
+        "keys",
+        "API keys that are accepted, hashed, as `backfill keys create` prints them; YAML, reloaded when it changes"
+    )
     static let allowNonLoopback = SettingKey<Bool>.flag(
         "allow-non-loopback",
         "serve addresses that other machines reach, without keys"
+    )
+    static let allowPlaintextHTTP = SettingKey<Bool>.flag(
+        "allow-plaintext-http",
+        "take keys over HTTP without TLS on addresses that other machines reach, such as behind a proxy that does TLS"
     )
 
     /// All of them.
@@ -47,7 +57,8 @@ public enum GatewaySettings {
         version: GatewayApplication.version,
         settings: [
             GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.pingInterval.erased,
-            GatewaySettings.allowNonLoopback.erased,
+            GatewaySettings.keys.erased, GatewaySettings.allowNonLoopback.erased,
+            GatewaySettings.allowPlaintextHTTP.erased,
         ] + GatewaySettings.tls + [ProgramStart.logLevel.erased]
     )
 }
@@ -64,11 +75,30 @@ extension GatewayConfiguration {
         self.pingInterval = try values.required(GatewaySettings.pingInterval)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
-        guard self.listen.isLoopback || values[GatewaySettings.allowNonLoopback] == true else {
-            throw .refused(
-                "--listen \(self.listen): without keys only loopback addresses are served; "
-                    + "give --allow-non-loopback to serve it all the same"
-            )
+        try self.takeKeys(values)
+    }
+
+    private mutating func takeKeys(_ values: SettingsValues) throws(SettingsError) {
+        if let path = values[GatewaySettings.keys] {
+            self.keys = try WatchedFile(path: path) { (text, path) throws(SettingsError) in
+                try KeyTable(text, path: path)
+            }
+        }
+        guard !self.listen.isLoopback else { return }
+        if self.keys == nil {
+            guard values[GatewaySettings.allowNonLoopback] == true else {
+                throw .refused(
+                    "--listen \(self.listen): without --keys only loopback addresses are served; "
+                        + "give --allow-non-loopback to serve it all the same"
+                )
+            }
+        } else if self.tls == nil {
+            guard values[GatewaySettings.allowPlaintextHTTP] == true else {
+                throw .refused(
+                    "--listen \(self.listen): without TLS whoever is on the way reads the keys; give --tls-certificate "
+                        + "and --tls-key, or --allow-plaintext-http"
+                )
+            }
         }
     }
 }

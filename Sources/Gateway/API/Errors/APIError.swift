@@ -52,6 +52,7 @@ public struct APIError: Error, Sendable, Equatable {
     /// Header fields that go with the error, besides content type and length.
     public var headers: [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = []
+        if self.status == 401 { headers.append(("www-authenticate", "Bearer")) }
         if let seconds = self.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
         if !self.allow.isEmpty { headers.append(("allow", self.allow.joined(separator: ", "))) }
         return headers

@@ -27,6 +27,9 @@ public struct RequestHead: Sendable, Equatable {
         self.contentType = contentType
     }
 
+    /// Whether it asks only how the gateway is, which needs no key.
+    public var isProbe: Bool { self.path == "/healthz" || self.path == "/readyz" }
+
     /// Bytes of a form that are not the file: part headers, boundaries and the other fields.
     public static let maximumFormOverheadBytes: UInt64 = 64 << 10
 

@@ -1,4 +1,5 @@
 import GatewayAPI
+import GatewayAccess
 import Hummingbird
 import Logging
 import ProtoMessages
@@ -11,8 +12,14 @@ struct GatewayHandlers: Sendable {
     let janitor: UploadJanitor
     let logger: Logger
 
-    func answer(_ route: Route, head: RequestHead, request: Request, requestID: String) async throws -> Response {
-        let calls = SchedulerCalls(client: self.client, requestID: requestID, logger: self.logger)
+    func answer(
+        _ route: Route,
+        head: RequestHead,
+        request: Request,
+        caller: Caller,
+        requestID: String
+    ) async throws -> Response {
+        let calls = SchedulerCalls(client: self.client, caller: caller, requestID: requestID, logger: self.logger)
         switch route {
         case .uploadFile:
             let uploader = FileUploader(calls: calls, budget: self.budget, janitor: self.janitor)

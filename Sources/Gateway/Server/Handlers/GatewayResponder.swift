@@ -10,6 +10,7 @@ struct GatewayResponder: HTTPResponder {
     typealias Context = BasicRequestContext
 
     let handlers: GatewayHandlers
+    let keys: KeyCheck
     let accessLog: AccessLog
 
     func respond(to request: Request, context: Context) async -> Response {
@@ -24,8 +25,16 @@ struct GatewayResponder: HTTPResponder {
 
     private func answer(_ head: RequestHead, request: Request, requestID: String) async -> Response {
         do {
+            // Before anything else, so that a stranger learns nothing about the routes.
+            let caller = try self.keys.caller(of: request, head)
             let route = try head.admit()
-            return try await self.handlers.answer(route, head: head, request: request, requestID: requestID)
+            return try await self.handlers.answer(
+                route,
+                head: head,
+                request: request,
+                caller: caller,
+                requestID: requestID
+            )
         } catch let error as APIError {
             return Response(error: error)
         } catch let error as HTTPParserError {

@@ -5,6 +5,10 @@ extension HTTPField.Name {
     static let requestID = Self.known("x-request-id")
     /// Names an operation that must happen once (A2-10).
     static let idempotencyKey = Self.known("idempotency-key")
+    /// The hosted service's name for a tenant.
+    static let organization = Self.known("openai-organization")
+    /// A part of a tenant.
+    static let project = Self.known("openai-project")
 
     /// Says that a batch still runs whose results these are.
     static let resultsIncomplete = Self.known("x-backfill-incomplete")

@@ -1,18 +1,24 @@
 import GatewayAPI
+import GatewayAccess
 import Logging
 import ProtoMessages
 import ProtoRPC
 
 /// Calls the scheduler on behalf of one request.
 struct SchedulerCalls: Sendable {
-    /// The tenant of all requests while no keys are configured.
-    private static let tenant = "default"
     /// Longest time for a control call.
     static let controlTimeout = Duration.seconds(30)
 
     let client: RPCClient
+    /// Who makes the request.
+    let caller: Caller
     let requestID: String
     let logger: Logger
+
+    /// Metadata of every call, also of streams: whom it is for, and the request's name for logs.
+    var metadata: [(String, String)] {
+        [("tenant", self.caller.tenant), ("request-id", self.requestID)]
+    }
 
     /// Makes a call; its failure is worded for the client.
     func call<Request, Response>(
@@ -36,7 +42,7 @@ struct SchedulerCalls: Sendable {
         endpoint: RPCClient.Endpoint? = nil,
         timeout: Duration = Self.controlTimeout
     ) async throws(RPCError) -> RPCReply<Response> {
-        var metadata = [("tenant", Self.tenant), ("request-id", self.requestID)]
+        var metadata = self.metadata
         if let idempotencyKey { metadata.append(("idempotency-key", idempotencyKey)) }
         let options = CallOptions(timeout: timeout, metadata: metadata, lane: lane, endpoint: endpoint)
         do throws(RPCError) {
