@@ -57,6 +57,10 @@ export BASE_URL API_KEY MODEL
 conformance: deps ## hold BASE_URL (the pair), with API_KEY and MODEL, against the OpenAI API item by item; JSON=FILE
 	@scripts/conformance.sh $(if $(JSON),--json $(JSON))
 
+.PHONY: conformance-compare
+conformance-compare: deps ## the same checks against AIBrix and OGX from PyPI as well; writes docs/conformance.md
+	@scripts/conformance_compare.sh
+
 .PHONY: bench
 bench: ## measure against a bare libcurl loop (Benchmarks/)
 	@scripts/deps.sh bench

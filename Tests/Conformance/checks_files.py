@@ -93,7 +93,7 @@ def lists(s):
 @check("A7-08", "MUST", "a file's raw bytes with Content-Length; Range and ETag should be there")
 def content(s):
     sent = jsonl([s.target.line("ä-1", "Füße 🚀")]) + b"\r\n\x00\xff"
-    file = s.target.upload(sent, purpose="user_data")
+    file = s.target.upload(sent)
     answer = s.target.http.get(f"/v1/files/{file.id}/content", headers={"accept-encoding": "identity"})
     expect(answer.content == sent, "other bytes")
     expect_equal(answer.headers.get("content-length"), str(len(sent)), "content-length")

@@ -44,8 +44,8 @@ def options(arguments):
 def hold(target, chosen):
     """The rows of a run, printed as they come."""
     differences = None if chosen.foreign else (report.ROOT / "docs/api.md").read_text()
-    rows = []
-    for row in report.run(Session(target), chosen.only, differences):
+    rows, patience = [], 10 if chosen.foreign else 45
+    for row in report.run(Session(target, patience), chosen.only, differences):
         rows.append(row)
         print("\n".join(report.table([row])), flush=True)
     return rows
@@ -60,10 +60,9 @@ def main(arguments=None):
         from pair import Pair
         pair = Pair()
     try:
-        target = Target(
-            chosen.base_url or pair.url, api_key=chosen.api_key, other_key=chosen.other_api_key, model=chosen.model,
-            simulated=chosen.simulated_engine or pair is not None, witness=pair.witness if pair else chosen.witness,
-            pair=pair)
+        target = pair.target() if pair else Target(
+            chosen.base_url, api_key=chosen.api_key, other_key=chosen.other_api_key, model=chosen.model,
+            simulated=chosen.simulated_engine, witness=chosen.witness, strict=not chosen.foreign)
         rows = hold(target, chosen)
         if not chosen.foreign:
             wrong = [*document.undocumented_routes(), *document.wrong_methods(target.http)]

@@ -9,7 +9,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
 
 from services import Services
 
-from target import Exchange
+from target import Exchange, Target
 
 MODEL = "simulated-model"
 
@@ -22,6 +22,10 @@ class Pair:
         self.services = Services(engine=("--model", MODEL, "--time-per-token", "5ms"))
         self.url = self.services.url
         self.witness = self.services.witness
+
+    def target(self):
+        """The pair as a server to hold against the contract."""
+        return Target(self.url, model=MODEL, simulated=True, witness=self.witness, pair=self)
 
     def ask_engine(self, body):
         """What the engine itself answers to the bytes of a body."""
