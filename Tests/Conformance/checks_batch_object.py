@@ -2,6 +2,7 @@
 
 from outcomes import expect, expect_equal
 from registry import check
+from session import counts
 from target import error_of
 
 REQUIRED = {"id", "object", "endpoint", "input_file_id", "completion_window", "status", "created_at"}
@@ -75,7 +76,7 @@ def expires(s):
 
 
 @check("A1-07", "MUST", "request_counts are three integers, 0/0/0 at the create")
-def counts(s):
+def request_counts(s):
     expect_equal(s.seen[0]["request_counts"], {"total": 0, "completed": 0, "failed": 0}, "at the create")
     expect(all(type(n) is int for n in s.completed["request_counts"].values()), s.completed["request_counts"])
     return str(s.completed["request_counts"])
@@ -84,11 +85,11 @@ def counts(s):
 @check("A1-08", "SHOULD", "at the end completed + failed = total")
 def counts_conserve(s):
     for history in histories(s):
-        counts = history[-1]["request_counts"]
-        expect(counts["completed"] + counts["failed"] == counts["total"], f"{history[-1]['status']}: {counts}")
+        last = counts(history[-1])
+        expect(last["completed"] + last["failed"] == last["total"], f"{history[-1]['status']}: {last}")
         for before, after in zip(history, history[1:]):
             for key in ("completed", "failed"):
-                expect(before["request_counts"][key] <= after["request_counts"][key], f"{key} went down")
+                expect(counts(before)[key] <= counts(after)[key], f"{key} went down")
     return f"{len(histories(s))} batches that ended as {sorted({h[-1]['status'] for h in histories(s)})}"
 
 

@@ -2,6 +2,7 @@
 
 from outcomes import Elsewhere, NotApplicable, expect, expect_equal
 from registry import check
+from session import counts
 from target import error_of, jsonl
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
@@ -120,7 +121,7 @@ def delete_input(s):
     batch = s.target.create(file.id)
     s.target.sdk.files.delete(file.id)
     ended = s.wait(batch.id)
-    expect_equal((ended["status"], ended["request_counts"]["completed"]), ("completed", 50), "the batch")
+    expect_equal((ended["status"], counts(ended)["completed"]), ("completed", 50), "the batch")
     return "the batch kept its input"
 
 

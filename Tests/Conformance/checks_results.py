@@ -73,7 +73,9 @@ def exactly_once(s):
     if s.target.simulated:
         last = s.cancelled[2][-1]
         ids = [line["custom_id"] for key in ("output_file_id", "error_file_id") for line in s.target.lines(last[key])]
-        expect_equal(sorted(ids), ["c0", "c1", "c2", "h0", "h1", "h2"], "cancelled")
+        expect(len(ids) == len(set(ids)) and set(ids) <= {"c0", "c1", "c2", "h0", "h1", "h2"}, f"cancelled: {ids}")
+        # Of those that never ran A5-05 tells.
+        expect({"c0", "c1", "c2"} <= set(ids), f"cancelled: {ids}")
     return "completed, all refused" + (", cancelled" if s.target.simulated else "")
 
 

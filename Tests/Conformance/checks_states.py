@@ -3,7 +3,7 @@
 from checks_batch_object import histories
 from outcomes import Elsewhere, expect, expect_equal
 from registry import check
-from session import TERMINAL
+from session import TERMINAL, counts
 from target import error_of
 
 MOVES = {
@@ -69,7 +69,7 @@ def partial(s):
     last = s.cancelled[2][-1]
     lines = s.target.lines(last["output_file_id"])
     expect_equal(sorted(line["custom_id"] for line in lines), ["c0", "c1", "c2"], "the output")
-    return f"cancelled with {len(lines)} of {last['request_counts']['total']} answers"
+    return f"cancelled with {len(lines)} of {counts(last)['total']} answers"
 
 
 @check("A4-06", "SHOULD", "finalizing is bounded; expiry in it keeps what was computed")

@@ -5,6 +5,7 @@ import hashlib
 
 from outcomes import expect, expect_equal
 from registry import check
+from session import counts
 from target import error_of, jsonl
 
 KEYS = {"id", "object", "status", "bytes", "created_at", "expires_at", "filename", "purpose"}
@@ -81,7 +82,7 @@ def completed(s):
     expect_equal((done["file"]["object"], done["file"]["bytes"]), ("file", len(content)), "the nested file")
     expect(s.target.sdk.files.content(done["file"]["id"]).read() == content, "other bytes")
     batch = s.wait(s.target.create(done["file"]["id"]).id)
-    expect_equal((batch["status"], batch["request_counts"]["completed"]), ("completed", 6), "a batch of it")
+    expect_equal((batch["status"], counts(batch)["completed"]), ("completed", 6), "a batch of it")
     return "parts that came last first; a batch of the file"
 
 

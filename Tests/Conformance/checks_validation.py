@@ -4,6 +4,7 @@ import json
 
 from outcomes import Elsewhere, expect, expect_equal
 from registry import check
+from session import counts
 from target import jsonl
 
 
@@ -66,7 +67,7 @@ def text(s):
     content = b"\xef\xbb\xbf" + jsonl([s.target.line("a", max_tokens=1)]).replace(b"\n", b"\r\n")
     content += b"\n\n" + jsonl([s.target.line("b", max_tokens=1)]).rstrip(b"\n")
     batch = s.run(content)
-    expect_equal((batch["status"], batch["request_counts"]["completed"]), ("completed", 2), "a file with all three")
+    expect_equal((batch["status"], counts(batch)["completed"]), ("completed", 2), "a file with all three")
     found = s.failed_codes(jsonl([s.target.line("a")]) + b'{"custom_id": "\xff"}\n')
     expect(2 in [line for _, line in found], f"invalid UTF-8: {found}")
     late = s.failed_codes(jsonl([s.target.line("a")]) + b"\xef\xbb\xbf" + jsonl([s.target.line("b")]))

@@ -21,7 +21,8 @@ def main():
         # Something to list, and whose id the links of the document can follow.
         target.upload(b"{}\n")
         command = [ROOT / ".venv/bin/st", "--config-file", HERE / "schemathesis.toml", "run", ROOT / "docs/openapi.yaml",
-                   "--url", pair.url, "--checks", "all", *sys.argv[1:]]
+                   "--url", pair.url, "--header", f"Authorization: Bearer {target.api_key}", "--checks", "all",
+                   *sys.argv[1:]]
         code = subprocess.run(list(map(str, command)), cwd=pair.services.path).returncode
         target.close()
     finally:

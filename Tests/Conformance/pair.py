@@ -1,5 +1,6 @@
 """The pair and a simulated engine, for a run without a base URL."""
 
+import hashlib
 import pathlib
 import sys
 
@@ -12,6 +13,20 @@ from services import Services
 from target import Exchange, Target
 
 MODEL = "simulated-model"
+KEYS = {"one": "sk-bf-conformance-one", "other": "sk-bf-conformance-other"}
+
+
+class KeyedServices(Services):
+    """The services with a key for each of two tenants."""
+
+    def start_gateway(self, *schedulers):
+        keys = self.path / "keys.yaml"
+        keys.write_text("keys:\n" + "".join(
+            f'  - key: "sha256:{hashlib.sha256(key.encode()).hexdigest()}"\n    name: {tenant}\n    tenant: {tenant}\n'
+            for tenant, key in KEYS.items()))
+        keys.chmod(0o600)
+        return self.start("backfill-gateway", "--listen", "127.0.0.1:0", "--keys", keys,
+                          "--scheduler", ",".join(scheduler.address for scheduler in schedulers))
 
 
 class Pair:
@@ -19,13 +34,14 @@ class Pair:
 
     def __init__(self):
         # A pace that can be seen in a stream, and that costs a batch of many lines at once little.
-        self.services = Services(engine=("--model", MODEL, "--time-per-token", "5ms"))
+        self.services = KeyedServices(engine=("--model", MODEL, "--time-per-token", "5ms"))
         self.url = self.services.url
         self.witness = self.services.witness
 
     def target(self):
         """The pair as a server to hold against the contract."""
-        return Target(self.url, model=MODEL, simulated=True, witness=self.witness, pair=self)
+        return Target(self.url, api_key=KEYS["one"], other_key=KEYS["other"], model=MODEL, simulated=True,
+                      witness=self.witness, pair=self)
 
     def ask_engine(self, body):
         """What the engine itself answers to the bytes of a body."""

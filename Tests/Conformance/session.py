@@ -131,7 +131,7 @@ class Session:
         batch = self.target.create(self.target.upload(jsonl(lines)).id).id
         history = []
         deadline = time.monotonic() + self.patience
-        while not history or (history[-1].get("request_counts") or {}).get("completed") != 3:
+        while not history or counts(history[-1])["completed"] != 3:
             history.append(self.target.batch(batch))
             if time.monotonic() > deadline:
                 break
@@ -177,6 +177,11 @@ class Session:
             text = answer.read().decode()
         expect(answer.status_code == 200, f"POST /v1/chat/completions -> {answer.status_code} {text[:200]}")
         return answer.headers, text
+
+
+def counts(batch):
+    """A batch's request_counts; zeros when it has none."""
+    return {"total": 0, "completed": 0, "failed": 0, **(batch.get("request_counts") or {})}
 
 
 def events(text):

@@ -93,7 +93,12 @@ extension APIError {
 
     /// 404: no such object for this caller; the same words whether it belongs to somebody else or never was (A6-06).
     public static func notFound(_ kind: String, id: String) -> APIError {
-        APIError(status: 404, message: "No such \(kind): '\(id)'.", param: "id", code: "\(kind)_not_found")
+        APIError(
+            status: 404,
+            message: "No such \(kind.prefix(1).uppercased() + kind.dropFirst()) object: \(id)",
+            param: kind == "batch" ? "batch_id" : "id",
+            code: "\(kind)_not_found"
+        )
     }
 
     /// 405: the path exists, the method does not.
