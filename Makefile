@@ -51,11 +51,12 @@ BASE_URL ?=
 API_KEY ?=
 MODEL ?=
 JSON ?=
+ARGUMENTS ?=
 export BASE_URL API_KEY MODEL
 
 .PHONY: conformance
 conformance: deps ## hold BASE_URL (the pair), with API_KEY and MODEL, against the OpenAI API item by item; JSON=FILE
-	@scripts/conformance.sh $(if $(JSON),--json $(JSON))
+	@scripts/conformance.sh $(if $(JSON),--json $(JSON)) $(ARGUMENTS)
 
 .PHONY: conformance-compare
 conformance-compare: deps ## the same checks against AIBrix and OGX from PyPI as well; writes docs/conformance.md

@@ -29,6 +29,7 @@ step "end to end"
 swift build
 scripts/end_to_end.sh "$(swift build --show-bin-path)" "$results/end_to_end.jsonl"
 step "conformance"
+.venv/bin/python -B Tests/Conformance/report_test.py
 PROGRAMS=$(swift build --show-bin-path) scripts/conformance.sh
 PROGRAMS=$(swift build --show-bin-path) .venv/bin/python -B -W ignore Tests/Conformance/generated.py
 step "ratchet and mutations"

@@ -12,7 +12,7 @@ KEYS = {"id", "object", "bytes", "created_at", "filename", "purpose", "status"}
 def seven(s):
     """Ids of seven files, the oldest first."""
     if not hasattr(s, "_seven_ids"):
-        s._seven_ids = [s.target.upload(b"{}\n", f"page-{n}.jsonl", purpose="user_data").id for n in range(7)]
+        s._seven_ids = [s.target.upload(b"{}\n", f"page-{n}.jsonl").id for n in range(7)]
     return s._seven_ids
 
 
@@ -79,9 +79,9 @@ def expiry(s):
 @check("A7-07", "MUST", "lists by purpose, limit 1 to 10,000 (10,000), order and after")
 def lists(s):
     ids = seven(s)
-    newest = [file.id for file in s.target.sdk.files.list(limit=3, purpose="user_data")]
+    newest = [file.id for file in s.target.sdk.files.list(limit=3, purpose="batch")]
     expect_equal([i for i in newest if i in ids], ids[::-1], "newest first over pages of three")
-    oldest = [file.id for file in s.target.sdk.files.list(limit=2, order="asc", purpose="user_data")]
+    oldest = [file.id for file in s.target.sdk.files.list(limit=2, order="asc", purpose="batch")]
     expect_equal([i for i in oldest if i in ids], ids, "oldest first over pages of two")
     expect(all(file.purpose == "batch" for file in s.target.sdk.files.list(purpose="batch")), "another purpose")
     whole = s.target.http.get("/v1/files").json()
@@ -121,6 +121,8 @@ def delete_input(s):
     batch = s.target.create(file.id)
     s.target.sdk.files.delete(file.id)
     ended = s.wait(batch.id)
+    if ended["status"] == "failed" and s.target.pair is None:
+        return "the batch failed, which is one of the choices"
     expect_equal((ended["status"], counts(ended)["completed"]), ("completed", 50), "the batch")
     return "the batch kept its input"
 

@@ -4,13 +4,14 @@ import json
 
 from outcomes import Deviation, Elsewhere, NotApplicable, expect, expect_equal
 from registry import check
-from session import Session
+from session import Session, counts
 from target import jsonl
 
 
 @check("A5-01", "MUST", "the line of a success")
 def success(s):
-    expect_equal(len(s.output), len(s.IDS) - len(s.REFUSED), "lines")
+    expect(s.output, "no lines")
+    expect_equal(len(s.output), counts(s.completed)["completed"], "lines")
     for line in s.output:
         expect({"id", "custom_id", "response", "error"} <= set(line), f"keys {sorted(line)}")
         expect(line["id"].startswith("batch_req_"), f"id {line['id']}")
@@ -24,6 +25,7 @@ def success(s):
 
 @check("A5-02", "MUST", "an engine's 4xx is in the error file with its response, error null")
 def refused(s):
+    s.needs_refusals()
     expect_equal(sorted(line["custom_id"] for line in s.errors), sorted(s.REFUSED), "ids")
     for line in s.errors:
         expect_equal(line["error"], None, "error")
@@ -67,9 +69,8 @@ def never_ran(s):
 def exactly_once(s):
     ids = [line["custom_id"] for line in s.output + s.errors]
     expect_equal(sorted(ids), sorted(Session.IDS), "completed")
-    last = s.all_refused
-    expect_equal(sorted(line["custom_id"] for line in s.target.lines(last["error_file_id"])), ["r0", "r1", "r2"],
-                 "all refused")
+    ids = [line["custom_id"] for key in ("output_file_id", "error_file_id") for line in s.target.lines(s.all_refused[key])]
+    expect_equal(sorted(ids), ["r0", "r1", "r2"], "all refused")
     if s.target.simulated:
         last = s.cancelled[2][-1]
         ids = [line["custom_id"] for key in ("output_file_id", "error_file_id") for line in s.target.lines(last[key])]
@@ -89,25 +90,27 @@ def order(s):
 @check("A5-08", "MUST", "an empty file is not made")
 def empty_files(s):
     expect_equal(s.all_good["error_file_id"], None, "error_file_id without failures")
+    s.needs_refusals()
     expect_equal(s.all_refused["output_file_id"], None, "output_file_id without successes")
     return "null both ways"
 
 
 @check("A5-09", "MUST", "output files have purpose batch_output, are listed, and expire")
 def purpose(s):
-    for key in ("output_file_id", "error_file_id"):
-        file = s.target.sdk.files.retrieve(s.completed[key])
+    ids = [s.completed[key] for key in ("output_file_id", "error_file_id") if s.completed[key]]
+    for name in ids:
+        file = s.target.sdk.files.retrieve(name)
         expect_equal(file.purpose, "batch_output", "purpose")
         expect(file.expires_at is not None, "no expires_at")
     listed = {file.id for file in s.target.sdk.files.list(purpose="batch_output")}
-    expect({s.completed["output_file_id"], s.completed["error_file_id"]} <= listed, "not in the list by purpose")
+    expect(set(ids) <= listed, "not in the list by purpose")
     return f"expires {file.expires_at - file.created_at} s after its creation"
 
 
 @check("A5-10", "MUST", "the bytes of the engine's JSON are kept")
 def bytes_kept(s):
     if s.target.pair is None:
-        raise NotApplicable("needs an engine that answers what it is told")
+        raise NotApplicable("needs the engine itself")
     direct = s.target.pair.ask_engine(json.dumps(s.target.question("question id-3", max_tokens=5)))
     text = s.target.sdk.files.content(s.completed["output_file_id"]).read()
     line = next(line for line in text.splitlines() if json.loads(line)["custom_id"] == "id-3")

@@ -89,5 +89,6 @@ def files_with_the_end(s):
                 if batch["status"] not in TERMINAL:
                     got = s.target.http.get(f"/v1/files/{batch[key]}/content")
                     expect(got.status_code == 200, f"{key} shown while {batch['status']} and {got.status_code}")
-    expect(s.completed["output_file_id"] and s.completed["error_file_id"], "missing at the end")
+    expect(s.completed["output_file_id"], "no output file at the end")
+    expect(s.completed["error_file_id"] or not counts(s.completed)["failed"], "no error file at the end")
     return "none shown too early"

@@ -13,6 +13,7 @@ from outcomes import shown
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KNOWN = pathlib.Path(__file__).resolve().parent / "known_failures.txt"
+WORDS = {"FAIL": "fail"}
 STATES = ("pass", "FAIL", "difference", "elsewhere", "n/a")
 
 Row = collections.namedtuple("Row", "item level title state seen seconds")
@@ -75,7 +76,7 @@ def problems(rows, known):
     for row in rows:
         if row.state == "FAIL" and row.item not in known:
             yield f"{row.item} fails: {row.seen}"
-        if row.state != "FAIL" and row.item in known:
+        if row.state not in ("FAIL", "n/a") and row.item in known:
             yield f"{row.item} is no failure any more: take it out of known_failures.txt"
     items = {row.item for row in rows}
     if items >= set(registry.wanted()):
@@ -117,7 +118,8 @@ def totals(rows):
     """How many of each outcome, by level."""
     count = collections.Counter((row.level, row.state) for row in rows)
     for level in ("MUST", "SHOULD"):
-        yield f"{level}: " + ", ".join(f"{count[level, state]} {state}" for state in STATES if count[level, state])
+        words = (f"{count[level, state]} {WORDS.get(state, state)}" for state in STATES if count[level, state])
+        yield f"{level}: " + ", ".join(words)
 
 
 def as_json(rows, **more):
