@@ -85,6 +85,11 @@ bench-durability: ## measure what syncing costs, and how fast a full store is up
 	@scripts/deps.sh bench
 	@Benchmarks/bench_durability.sh
 
+.PHONY: bench-transfers
+bench-transfers: ## measure uploads and downloads of 200 MB against nginx, and their memory
+	@scripts/deps.sh bench
+	@Benchmarks/bench_transfers.sh
+
 SEEDS ?= 20
 FIRST ?= 1
 BATCHES ?= 100

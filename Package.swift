@@ -220,6 +220,7 @@ let package = Package(
             ["TestSupport", "StoresTestSupport", "SchedulerStores", "SchedulerCore", "Checksum", .grdb]
         ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
+        .tests("GatewayServerTests", ["GatewayServer"]),
         .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings"]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),

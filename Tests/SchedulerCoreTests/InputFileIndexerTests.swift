@@ -18,21 +18,33 @@ struct InputFileIndexerTests {
     ) -> (findings: InputFileFindings, plan: [UInt8]) {
         var indexer = InputFileIndexer(limits: limits)
         var plan: [UInt8] = []
-        func settle() {
-            while let suspect = indexer.nextSuspect() {
-                let start = Int(suspect.earlier.offset)
-                file[start..<(start + Int(suspect.earlier.length))].withUnsafeBytes {
-                    indexer.resolve(suspect, earlierLine: $0)
-                }
-            }
+        var ids: [UInt8] = []
+        func take() {
             plan += indexer.takePlanBytes()
+            ids += indexer.takeIDBytes()
+        }
+        func line(_ request: Int) -> [UInt8] {
+            let start = PlanHeader.encodedBytes + request * PlanEntry.encodedBytes
+            let entry = plan[start..<(start + PlanEntry.encodedBytes)].withUnsafeBytes { try? PlanEntry($0) }
+            guard let entry else { return [] }
+            return Array(file[Int(entry.offset)..<(Int(entry.offset) + Int(entry.length))])
         }
         for start in stride(from: 0, to: file.count, by: max(chunk, 1)) {
             file[start..<min(start + chunk, file.count)].withUnsafeBytes { indexer.consume($0) }
-            settle()
+            take()
         }
         indexer.finish()
-        settle()
+        take()
+        var table = CustomIDTable(bytes: ids.count)
+        ids.withUnsafeBytes { table.append($0) }
+        indexer.check(table)
+        while let suspect = indexer.nextSuspect() {
+            line(suspect.earlier).withUnsafeBytes { earlier in
+                line(suspect.later).withUnsafeBytes {
+                    indexer.resolve(suspect, earlierLine: earlier, laterLine: $0)
+                }
+            }
+        }
         return (indexer.findings, plan)
     }
 
@@ -114,6 +126,19 @@ struct InputFileIndexerTests {
         let broken = self.index(Array(String(repeating: "x\n", count: 250).utf8)).findings
         #expect(broken.problems.count == 100)
         #expect(broken.problemsOmitted == 150)
+    }
+
+    @Test("A3-07 the first hundred problems are shown whatever their kind", arguments: [0, 50, 99, 100, 101, 150])
+    func firstProblemsAreShown(_ brokenLines: Int) {
+        // A line twice, then broken ones, then that line again and again.
+        var text = Self.line("same") + "\n" + Self.line("same") + "\n" + String(repeating: "x\n", count: brokenLines)
+        text += String(repeating: Self.line("same") + "\n", count: 80)
+        let findings = self.index(Array(text.utf8)).findings
+        let expected =
+            ["duplicate_custom_id@2"] + (0..<brokenLines).map { "invalid_json_line@\($0 + 3)" }
+            + (0..<80).map { "duplicate_custom_id@\(brokenLines + 3 + $0)" }
+        #expect(findings.problems.map { "\($0.code)@\($0.line ?? 0)" } == Array(expected.prefix(100)))
+        #expect(findings.problemsOmitted == max(0, expected.count - 100))
     }
 
     @Test("A2-08 limits on lines, line length, models and embeddings")

@@ -65,12 +65,19 @@ public struct GatewayApplication: Service {
         let limits = self.configuration.http
         let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
         let onListening = self.onListening
-        let handlers = GatewayHandlers(client: client, budget: TransferBudget(), janitor: janitor, logger: self.logger)
+        let budget = TransferBudget()
+        let handlers = GatewayHandlers(client: client, budget: budget, janitor: janitor, logger: self.logger)
         let keys = KeyCheck(keys: self.configuration.keys)
         return Application(
             responder: GatewayResponder(handlers: handlers, keys: keys, accessLog: accessLog),
             server: HTTPServerBuilder { responder in
-                GatewayHTTPChannel(responder: responder, limits: limits, accessLog: accessLog, tls: tls)
+                GatewayHTTPChannel(
+                    responder: responder,
+                    limits: limits,
+                    accessLog: accessLog,
+                    tls: tls,
+                    budget: budget
+                )
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port),

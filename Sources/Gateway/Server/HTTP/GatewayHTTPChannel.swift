@@ -13,12 +13,14 @@ struct GatewayHTTPChannel: ServerChildChannel {
     private let limits: HTTPLimits
     private let accessLog: AccessLog
     private let tls: TLSContextSource?
+    private let budget: TransferBudget
 
     init(
         responder: @escaping HTTPChannelHandler.Responder,
         limits: HTTPLimits,
         accessLog: AccessLog,
-        tls: TLSContextSource?
+        tls: TLSContextSource?,
+        budget: TransferBudget
     ) {
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.maximumHeaderFieldBytes,
@@ -29,10 +31,12 @@ struct GatewayHTTPChannel: ServerChildChannel {
         self.limits = limits
         self.accessLog = accessLog
         self.tls = tls
+        self.budget = budget
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         do {
+            try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiveAllocator(budget: self.budget))
             try self.addTLS(channel)
         } catch {
             return channel.eventLoop.makeFailedFuture(error)

@@ -2,8 +2,8 @@ import JSONSpans
 
 /// The file-level pass over a batch input while its bytes stream in: checks every line and makes the plan.
 ///
-/// Memory is bounded by the longest line allowed and by one table entry a line. Pure: chunks in, plan bytes and
-/// findings out.
+/// Memory is bounded by the longest line allowed. Pure: chunks in; plan bytes, the bytes of a `CustomIDTable` and findings
+/// out.
 public struct InputFileIndexer: Sendable {
     /// Bounds on a file (A2-08).
     public struct Limits: Sendable {
@@ -24,21 +24,29 @@ public struct InputFileIndexer: Sendable {
         public init() {}
     }
 
-    /// A `custom_id` whose hash another line's id has: the caller shows that line to `resolve`.
+    /// A `custom_id` whose hash an earlier line's id has: the caller shows both lines to `resolve`.
     public struct Suspect: Sendable {
-        /// Where the earlier line is.
-        public var earlier: PlanEntry
+        /// The earlier request; where it is, the plan says.
+        public var earlier: Int
+        /// The later request.
+        public var later: Int
         fileprivate var earlierLine: Int
-        fileprivate var id: [UInt8]
-        fileprivate var line: Int
+        var line: Int
+
+        init(earlier: CustomIDTable.Entry, later: CustomIDTable.Entry) {
+            self.earlier = Int(earlier.request)
+            self.later = Int(later.request)
+            self.earlierLine = Int(earlier.line)
+            self.line = Int(later.line)
+        }
     }
 
     private let limits: Limits
     private var splitter: LineSplitter
-    private var ids = CustomIDTable()
-    /// Where each request stands, to find a suspect's earlier line; 16 bytes a request.
-    private var requests: [(entry: PlanEntry, line: Int)] = []
+    private var ids: [UInt8] = []
     private var plan = PlanHeader.encoded
+    private var requests = 0
+    /// The first one last.
     private var suspects: [Suspect] = []
     private var problems: [InputProblem] = []
     private var omitted = 0
@@ -97,34 +105,60 @@ public struct InputFileIndexer: Sendable {
         return self.plan
     }
 
-    /// The next suspicion to confirm; the caller asks until there is none, after each chunk.
-    public mutating func nextSuspect() -> Suspect? {
-        self.suspects.popLast()
+    /// Bytes for a `CustomIDTable` made since the last call.
+    public mutating func takeIDBytes() -> [UInt8] {
+        defer { self.ids = [] }
+        return self.ids
     }
 
-    /// Confirms or drops a suspicion with the earlier line's bytes.
-    public mutating func resolve(_ suspect: Suspect, earlierLine: UnsafeRawBufferPointer) {
-        guard let earlier = try? BatchLine.parse(earlierLine),
-            JSONString.decode(UnsafeRawBufferPointer(rebasing: earlierLine[earlier.customID])) == suspect.id
-        else { return }
-        self.add(
-            LineProblem(
-                .duplicateCustomID,
-                "This custom_id stands already in line \(suspect.earlierLine).",
-                param: "custom_id"
-            ),
-            line: suspect.line
+    /// The file has ended and these are its ids: from now on there may be suspicions.
+    public mutating func check(_ ids: consuming CustomIDTable) {
+        self.suspects = ids.suspects().reversed()
+    }
+
+    /// The next suspicion to confirm; the caller asks until there is none. Once as many problems are known as are shown,
+    /// more suspicions only count.
+    public mutating func nextSuspect() -> Suspect? {
+        guard let suspect = self.suspects.last else { return nil }
+        guard self.problems.count(where: { $0.line.map { $0 < suspect.line } ?? false }) < self.limits.problems else {
+            self.omitted += self.suspects.count
+            self.suspects = []
+            return nil
+        }
+        return self.suspects.popLast()
+    }
+
+    /// Confirms or drops a suspicion with the bytes of its lines.
+    public mutating func resolve(
+        _ suspect: Suspect,
+        earlierLine: UnsafeRawBufferPointer,
+        laterLine: UnsafeRawBufferPointer
+    ) {
+        guard let earlier = Self.customID(earlierLine), earlier == Self.customID(laterLine) else { return }
+        self.problems.append(
+            InputProblem(
+                code: LineProblem.Code.duplicateCustomID.rawValue,
+                message: "This custom_id stands already in line \(suspect.earlierLine).",
+                param: "custom_id",
+                line: suspect.line
+            )
         )
+    }
+
+    private static func customID(_ line: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard let parts = try? BatchLine.parse(line) else { return nil }
+        return JSONString.decode(UnsafeRawBufferPointer(rebasing: line[parts.customID]))
     }
 
     /// What was found, problems in line order.
     public var findings: InputFileFindings {
-        InputFileFindings(
+        let problems = self.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) }
+        return InputFileFindings(
             lines: self.lines,
             models: self.models,
             urls: self.urls,
-            problems: self.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) },
-            problemsOmitted: self.omitted
+            problems: Array(problems.prefix(self.limits.problems)),
+            problemsOmitted: self.omitted + max(0, problems.count - self.limits.problems)
         )
     }
 }
@@ -171,21 +205,9 @@ extension InputFileIndexer {
             self.embeddingInputs += parts.inputCount
         }
         let id = JSONString.decode(UnsafeRawBufferPointer(rebasing: bytes[parts.customID]))
-        if let earlier = self.ids.insert(id, request: self.requests.count) {
-            let found = self.requests[earlier]
-            self.suspect(Suspect(earlier: found.entry, earlierLine: found.line, id: id, line: line))
-        }
-        self.requests.append((entry, line))
+        CustomIDTable.Entry(id: id, request: self.requests, line: line).append(to: &self.ids)
         entry.append(to: &self.plan)
-    }
-
-    /// Once as many problems are known as are shown, more suspicions only count.
-    private mutating func suspect(_ suspect: Suspect) {
-        if self.problems.count + self.suspects.count < self.limits.problems {
-            self.suspects.append(suspect)
-        } else {
-            self.omitted += 1
-        }
+        self.requests += 1
     }
 
     private mutating func model(_ raw: Slice<UnsafeRawBufferPointer>) throws(LineProblem) -> Int {

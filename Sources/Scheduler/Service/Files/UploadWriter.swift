@@ -10,13 +10,14 @@ final class UploadWriter: @unchecked Sendable {
     private let id: String
     private let staged: any StagedBlob
     private let blobs: any BlobStore
-    private var plan: (any StagedBlob)?
-    private var planBytes: Int64 = 0
+    private let plan: SideFile
+    /// The `custom_id`s, until they are compared.
+    private let ids: SideFile
     private var indexer: InputFileIndexer?
     /// What the pass has found and a failure kept from being looked at or written.
     private var suspect: InputFileIndexer.Suspect?
-    private var unwrittenPlan: [UInt8] = []
     private var isPassFinished = false
+    private var areIDsChecked = false
     private var isPlanCommitted = false
     private(set) var stagedBytes: Int64 = 0
 
@@ -25,36 +26,40 @@ final class UploadWriter: @unchecked Sendable {
         self.id = id
         self.blobs = blobs
         self.staged = try blobs.stage(id)
+        self.plan = SideFile(name: id + ".plan", blobs: blobs)
+        self.ids = SideFile(name: id + ".ids", blobs: blobs)
         self.indexer = mayBeBatchInput ? InputFileIndexer() : nil
     }
 
     /// Adds the next bytes. After a failure `stagedBytes` tells whether they were taken; what they still need is done by
     /// the next call.
     func append(_ bytes: ByteBuffer) throws {
-        try self.resolveSuspects()
-        try self.writePlan()
+        try self.writeSideFiles()
         try bytes.withUnsafeReadableBytes { bytes in
             try self.staged.write(bytes, at: self.stagedBytes)
             self.stagedBytes += Int64(bytes.count)
             self.indexer?.consume(bytes)
         }
-        try self.resolveSuspects()
-        try self.writePlan()
+        try self.writeSideFiles()
     }
 
     /// Makes the bytes a file, with its plan when it is a batch input, and says what the pass found. After a failure,
     /// such as a full disk, it may be called again for the same file.
     func complete(as fileID: String, isBatchInput: Bool) throws -> InputFileFindings? {
         guard isBatchInput, self.indexer != nil else {
-            try self.plan?.abort()
+            try self.plan.abort()
+            try self.ids.abort()
             try self.staged.commit(as: fileID)
             return nil
         }
         if !self.isPassFinished { self.indexer?.finish() }
         self.isPassFinished = true
+        try self.writeSideFiles()
+        if !self.areIDsChecked { self.indexer?.check(try self.ids.table()) }
+        self.areIDsChecked = true
         try self.resolveSuspects()
-        try self.writePlan()
-        if !self.isPlanCommitted { try self.plan?.commit(as: FileBytes.planKey(fileID)) }
+        try self.ids.abort()
+        if !self.isPlanCommitted { try self.plan.commit(as: FileBytes.planKey(fileID)) }
         self.isPlanCommitted = true
         try self.staged.commit(as: fileID)
         return self.indexer?.findings
@@ -62,26 +67,31 @@ final class UploadWriter: @unchecked Sendable {
 
     func abort() throws {
         try self.staged.abort()
-        try self.plan?.abort()
+        try self.plan.abort()
+        try self.ids.abort()
     }
 
-    /// A custom_id with the hash of an earlier one: the earlier line says whether it is the same.
+    /// A custom_id with the hash of an earlier one: the two lines say whether it is the same.
     private func resolveSuspects() throws {
         while let suspect = self.suspect ?? self.indexer?.nextSuspect() {
             self.suspect = suspect
-            let line = try self.staged.read(count: Int(suspect.earlier.length), at: Int64(suspect.earlier.offset))
-            line.withUnsafeBytes { self.indexer?.resolve(suspect, earlierLine: $0) }
+            let earlier = try self.line(suspect.earlier)
+            let later = try self.line(suspect.later)
+            earlier.withUnsafeBytes { earlier in
+                later.withUnsafeBytes { self.indexer?.resolve(suspect, earlierLine: earlier, laterLine: $0) }
+            }
             self.suspect = nil
         }
     }
 
-    private func writePlan() throws {
-        self.unwrittenPlan += self.indexer?.takePlanBytes() ?? []
-        guard !self.unwrittenPlan.isEmpty else { return }
-        let plan = try self.plan ?? self.blobs.stage(self.id + ".plan")
-        self.plan = plan
-        try self.unwrittenPlan.withUnsafeBytes { try plan.write($0, at: self.planBytes) }
-        self.planBytes += Int64(self.unwrittenPlan.count)
-        self.unwrittenPlan = []
+    private func line(_ request: Int) throws -> [UInt8] {
+        let offset = Int64(PlanHeader.encodedBytes + request * PlanEntry.encodedBytes)
+        let entry = try self.plan.read(count: PlanEntry.encodedBytes, at: offset).withUnsafeBytes { try PlanEntry($0) }
+        return try self.staged.read(count: Int(entry.length), at: Int64(entry.offset))
+    }
+
+    private func writeSideFiles() throws {
+        try self.plan.write(self.indexer?.takePlanBytes() ?? [])
+        try self.ids.write(self.indexer?.takeIDBytes() ?? [])
     }
 }
