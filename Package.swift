@@ -88,6 +88,7 @@ let package = Package(
         .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
         .module("JSONSpans", "Common/JSONSpans", []),
         .module("Settings", "Common/Settings", ["CMalloc", "FailPoints", .logging, .yams]),
+        .module("TenantLimits", "Common/TenantLimits", ["Settings"]),
         .module("WatchedFiles", "Common/WatchedFiles", ["Settings", .nioPosix, .logging, .lifecycle]),
 
         // The wire: generated C, Swift values over it, frames, calls.
@@ -118,8 +119,8 @@ let package = Package(
             "Scheduler/Service",
             [
                 "SchedulerCore", "SchedulerStores", "SchedulerEngines", "SchedulerDrivers", "ProtoRPC", "ProtoMessages",
-                "ProtoTLS", "Checksum", "CurlHTTP", "COpenSSL", "FailPoints", "Settings", .nioCore, .nioPosix, .logging,
-                .lifecycle,
+                "ProtoTLS", "Checksum", "CurlHTTP", "COpenSSL", "FailPoints", "Settings", "TenantLimits",
+                "WatchedFiles", .nioCore, .nioPosix, .logging, .lifecycle,
             ]
         ),
         .program("backfill-scheduler", "Scheduler/Main", ["SchedulerService", "Settings", .lifecycle, .signals]),
@@ -127,13 +128,14 @@ let package = Package(
         // The gateway: REST as values, then the server.
         .module("GatewayAPI", "Gateway/API", ["ProtoMessages", "JSONSpans", .nioCore]),
         // Whose request it is and how much it may ask for, as values.
-        .module("GatewayAccess", "Gateway/Access", ["GatewayAPI", "Settings", "COpenSSL"]),
+        .module("GatewayAccess", "Gateway/Access", ["GatewayAPI", "Settings", "TenantLimits", "COpenSSL"]),
         .module(
             "GatewayServer",
             "Gateway/Server",
             [
                 "GatewayAPI", "GatewayAccess", "ProtoMessages", "ProtoRPC", "ProtoTLS", "Checksum", "Settings",
-                "WatchedFiles", .nioCore, .nioHTTP1, .hummingbird, .hummingbirdCore, .httpTypes, .logging, .lifecycle,
+                "TenantLimits", "WatchedFiles", .nioCore, .nioPosix, .nioHTTP1, .hummingbird, .hummingbirdCore,
+                .httpTypes, .logging, .lifecycle,
             ]
         ),
         .program("backfill-gateway", "Gateway/Main", ["GatewayServer", "Settings", .lifecycle, .signals]),
@@ -198,6 +200,7 @@ let package = Package(
         .tests("ChecksumTests", ["TestSupport", "Checksum"]),
         .tests("JSONSpansTests", ["TestSupport", "JSONSpans"]),
         .tests("SettingsTests", ["Settings"]),
+        .tests("TenantLimitsTests", ["Settings", "TenantLimits"]),
         .tests("WatchedFilesTests", ["TestSupport", "Settings", "WatchedFiles", .logging, .lifecycle]),
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
@@ -221,7 +224,7 @@ let package = Package(
         ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
         .tests("GatewayServerTests", ["GatewayServer"]),
-        .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings"]),
+        .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings", "TenantLimits"]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
         .tests(

@@ -59,7 +59,7 @@ struct ImportGraphTests {
 
     @Test func dependenciesPointInwards() {
         let layers = [
-            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["WatchedFiles"],
+            ["Checksum", "FailPoints", "JSONSpans", "CurlHTTP", "Settings"], ["TenantLimits", "WatchedFiles"],
             ["ProtoMessages", "ProtoFraming", "ProtoTLS"], ["ProtoRPC"],
             ["SchedulerCore"], ["SchedulerStores", "SchedulerEngines"], ["SchedulerDrivers"], ["SchedulerService"],
         ]

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import pathlib
+import socket
 import subprocess
+import tempfile
 import unittest
 
 import httpx
@@ -22,11 +25,27 @@ def entry(key, name, tenant, **more):
 class KeyedServices(Services):
     """The services with API keys; the files may be changed while they run."""
 
-    keys = {"acme": "sk-bf-acme", "other": "sk-bf-other"}
-    gateway_arguments = ()
+    keys = {"acme": "sk-bf-acme", "other": "sk-bf-other", "hourly": "sk-bf-hourly"}
 
-    def __init__(self, **options):
+    def __init__(self, *, limits=None, gateway=(), **options):
+        self.limits, self.gateway_arguments = limits, gateway
         super().__init__(**options)
+
+    def start_scheduler(self, **options):
+        if self.limits:
+            self.write_limits(self.limits)
+            self.scheduler_arguments = ("--limits", self.limits_file)
+        return super().start_scheduler(**options)
+
+    @property
+    def limits_file(self):
+        return self.path / "limits.yaml"
+
+    def write_limits(self, text):
+        new = self.path / "limits.new"
+        new.write_text(text)
+        new.chmod(0o600)
+        new.rename(self.limits_file)
 
     def start_gateway(self, *schedulers, arguments=(), listen="127.0.0.1:0"):
         self.key_file = self.path / "keys.yaml"
@@ -34,7 +53,8 @@ class KeyedServices(Services):
             self.write_keys(*(entry(key, f"key-of-{tenant}", tenant) for tenant, key in self.keys.items()))
         return self.start(
             "backfill-gateway", "--listen", listen, "--scheduler", ",".join(s.address for s in schedulers),
-            "--keys", self.key_file, *self.gateway_arguments, *arguments,
+            "--keys", self.key_file, *(("--limits", self.limits_file) if self.limits else ()),
+            *self.gateway_arguments, *arguments,
         )
 
     def write_keys(self, *entries):
@@ -159,6 +179,24 @@ class Keys(Case):
         self.assertNotEqual(batches[0].id, batches[1].id)
 
 
+class RequestIDs(Case):
+    services_options = {"scheduler": ("--log-level", "info")}
+
+    def test_A9_06_a_requests_id_is_in_the_logs_of_both_services_and_the_batchs_at_the_engine(self):
+        file = self.upload(self.acme, jsonl([request("a"), request("b")]))
+        batch = self.create(self.acme, file.id, extra_headers={"x-request-id": "the-create"})
+        wait_for(lambda: self.acme.batches.retrieve(batch.id).status == "completed", "the batch's end")
+        created = [line for line in self.services.log("backfill-scheduler").splitlines() if "was created" in line]
+        self.assertEqual(len(created), 1)
+        for part in (f"batch={batch.id}", "tenant=acme", "request_id=the-create"):
+            self.assertIn(part, created[0])
+        audit = [line for line in self.services.log().splitlines() if "request_id=the-create" in line]
+        self.assertIn(f"object={batch.id}", audit[0])
+        seen = {json.loads(line)["id"] for line in self.services.witness.read_text().splitlines()}
+        digits = batch.id.removeprefix("batch_")
+        self.assertEqual(seen, {f"batch_req_{digits}{line:08x}" for line in range(2)})
+
+
 class Reload(Case):
     def accepted(self, key):
         return self.raw("GET", "/v1/models", headers={"authorization": f"Bearer {key}"}).status_code == 200
@@ -181,6 +219,201 @@ class Reload(Case):
     def test_a_file_that_others_can_read_is_warned_about(self):
         self.services.key_file.chmod(0o644)
         wait_for(lambda: "others can read the file" in self.services.log(), "the warning")
+
+
+def headers_of(answer):
+    return {name: value for name, value in answer.headers.items() if name.startswith("x-ratelimit-")}
+
+
+class Rates(Case):
+    services_options = {"limits": """
+        tenants:
+          acme: {requests_per_minute: 60}
+          other: {requests_per_minute: 60000, concurrent_requests: 1}
+    """}
+
+    def get(self, tenant, path="/v1/models"):
+        return self.raw("GET", path, headers={"authorization": "Bearer " + self.services.keys[tenant]})
+
+    def test_A9_05_the_sdk_waits_as_long_as_it_is_told(self):
+        refused = None
+        for _ in range(600):
+            answer = self.get("acme")
+            self.assertEqual(headers_of(answer)["x-ratelimit-limit-requests"], "60")
+            if answer.status_code != 200:
+                refused = answer
+                break
+        self.assertEqual((refused.status_code, refused.json()["error"]["code"]), (429, "rate_limit_exceeded"))
+        self.assertEqual((refused.headers["retry-after"], headers_of(refused)["x-ratelimit-remaining-requests"]),
+                         ("1", "0"))
+        self.assertLessEqual(int(refused.headers["retry-after-ms"]), 1000)
+        with self.assertRaises(openai.RateLimitError):
+            for _ in range(60):
+                self.acme.models.list()
+        # One more is let in a second later, which is what the answer says and what the SDK waits for.
+        self.services.client(self.services.keys["acme"], max_retries=3).models.list()
+        # Another tenant is not concerned, and neither are probes.
+        self.assertEqual(self.get("other").status_code, 200)
+        self.assertEqual(self.raw("GET", "/healthz").status_code, 200)
+
+    def test_A9_06_every_answer_tells_where_the_tenant_stands(self):
+        for path, status in (("/v1/models", 200), ("/v1/files/file-1", 404), ("/nowhere", 404)):
+            answer = self.get("other", path)
+            self.assertEqual(answer.status_code, status)
+            self.assertEqual(set(headers_of(answer)), {
+                "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"})
+        self.assertEqual(headers_of(self.raw("GET", "/v1/models")), {})
+
+    def test_requests_at_a_time_are_bounded_until_they_end(self):
+        url = self.services.gateway.address
+        host, port = url.split(":")
+        body = b"--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
+        with socket.create_connection((host, int(port))) as slow:
+            slow.sendall(b"POST /v1/files HTTP/1.1\r\nhost: a\r\nauthorization: Bearer "
+                         + self.services.keys["other"].encode() + b"\r\ncontent-length: 1000\r\n"
+                         b"content-type: multipart/form-data; boundary=x\r\n\r\n" + body)
+            wait_for(lambda: self.get("other").status_code == 429, "the upload to be under way")
+            answer = self.get("other")
+            self.assertIn("1 requests at a time", answer.json()["error"]["message"])
+        wait_for(lambda: self.get("other").status_code == 200, "the upload that was given up to end")
+
+
+class Quotas(Case):
+    INPUT = jsonl([request("a")])
+    services_options = {"limits": f"""
+        tenants:
+          acme: {{stored_bytes: {2 * len(INPUT)}}}
+          hourly: {{batches_per_hour: 3}}
+          other: {{enqueued_requests: 3, enqueued_tokens: 1000}}
+    """, "engine": ("--time-to-first-token", "60s")}
+
+    def test_stored_bytes_are_exact_over_gateways_and_deleting_makes_room(self):
+        second = self.services.start_gateway(self.services.scheduler)
+        elsewhere = OpenAI(base_url=f"http://{second.address}/v1", api_key=self.services.keys["acme"], max_retries=0)
+        files = [self.upload(self.acme, self.INPUT), self.upload(elsewhere, self.INPUT)]
+        for client in (self.acme, elsewhere):
+            with self.assertRaises(openai.RateLimitError) as refused:
+                self.upload(client, self.INPUT)
+            self.assertEqual((refused.exception.code, refused.exception.type),
+                             ("insufficient_quota", "insufficient_quota"))
+            # Asking again would not help, and the SDK does not.
+            self.assertEqual(refused.exception.response.headers["x-should-retry"], "false")
+            self.assertTrue(refused.exception.response.headers["retry-after"])
+        self.acme.files.delete(files[0].id)
+        files[0] = self.upload(elsewhere, self.INPUT)
+        for file in files:
+            self.acme.files.delete(file.id)
+        self.assertEqual(second.terminate(), 0)
+
+    def test_A2_09_batches_are_counted_over_gateways(self):
+        second = self.services.start_gateway(self.services.scheduler)
+        elsewhere = OpenAI(base_url=f"http://{second.address}/v1", api_key=self.services.keys["hourly"], max_retries=0)
+        here = self.services.client(self.services.keys["hourly"])
+        file = self.upload(here, self.INPUT)
+        for client in (here, elsewhere, here):
+            self.create(client, file.id)
+        with self.assertRaises(openai.RateLimitError) as refused:
+            self.create(elsewhere, file.id)
+        self.assertEqual(refused.exception.code, "rate_limit_exceeded")
+        wait = int(refused.exception.response.headers["retry-after"])
+        self.assertTrue(3_000 < wait <= 3_600, wait)
+        self.assertEqual(second.terminate(), 0)
+
+    def test_A2_09_a_batch_over_the_enqueued_limit_fails(self):
+        def run(content):
+            batch = self.create(self.other, self.upload(self.other, content).id)
+            wait_for(lambda: self.other.batches.retrieve(batch.id).status != "validating", "the validation")
+            return self.other.batches.retrieve(batch.id)
+
+        first = run(jsonl([request("a"), request("b")]))
+        self.assertEqual(first.status, "in_progress")
+        second = run(jsonl([request("a"), request("b")]))
+        self.assertEqual((second.status, [e.code for e in second.errors.data]), ("failed", ["request_limit_exceeded"]))
+        third = run(jsonl([request("a", "x" * 4_000)]))
+        self.assertEqual((third.status, [(e.code, e.line, e.param) for e in third.errors.data]),
+                         ("failed", [("token_limit_exceeded", None, None)]))
+        self.other.batches.cancel(first.id)
+        wait_for(lambda: self.other.batches.retrieve(first.id).status == "cancelled", "the end of the first")
+        self.assertEqual(run(jsonl([request("a"), request("b"), request("c")])).status, "in_progress")
+
+
+class Audit(Case):
+    services_options = {"gateway": ("--audit-log", "")}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory(prefix="backfill-audit-")
+        cls.file = pathlib.Path(cls.directory.name) / "audit.jsonl"
+        cls.services_options = {"gateway": ("--audit-log", cls.file)}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        text = cls.file.read_text()
+        cls.directory.cleanup()
+        assert "sk-bf-" not in text and "simulated-model" not in text, "a key or a payload is in the audit log"
+
+    def entries(self, request_id):
+        lines = [json.loads(line) for line in self.file.read_text().splitlines()]
+        return [line for line in lines if line["request_id"] == request_id]
+
+    def entry(self, answer):
+        return wait_for(lambda: self.entries(answer.headers["x-request-id"]), "the entry")[0]
+
+    def test_every_change_is_written_with_who_and_what_and_what_came_of_it(self):
+        files, batches = self.acme.files.with_raw_response, self.acme.batches.with_raw_response
+        created = files.create(file=("a.jsonl", jsonl([request("a")])), purpose="batch")
+        file_id = json.loads(created.text)["id"]
+        entry = self.entry(created)
+        self.assertRegex(entry.pop("time"), r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ$")
+        self.assertEqual(entry, {
+            "action": "file.create", "object": file_id, "outcome": "done", "status": 200, "tenant": "acme",
+            "project": None, "key": "key-of-acme", "method": "POST", "request_id": created.headers["x-request-id"]})
+        batch = batches.create(input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h")
+        batch_id = json.loads(batch.text)["id"]
+        self.assertEqual((self.entry(batch)["action"], self.entry(batch)["object"]), ("batch.create", batch_id))
+        deleted = files.delete(file_id)
+        self.assertEqual((self.entry(deleted)["action"], self.entry(deleted)["object"]), ("file.delete", file_id))
+        wait_for(lambda: self.acme.batches.retrieve(batch_id).status == "completed", "the batch's end")
+        for method, path, action in (("POST", f"/v1/batches/{batch_id}/cancel", "batch.cancel"),
+                                     ("POST", f"/v1/batches/{batch_id}/retry", "batch.retry")):
+            answer = self.raw(method, path, headers={"authorization": "Bearer " + self.services.keys["other"]})
+            self.assertEqual([self.entry(answer)[n] for n in ("action", "object", "outcome", "status", "tenant")],
+                             [action, batch_id, "refused", 404, "other"])
+
+    def test_reads_are_not_written(self):
+        answer = self.acme.files.with_raw_response.list()
+        marker = self.acme.files.with_raw_response.create(file=("a", b"{}"), purpose="batch")
+        self.entry(marker)
+        self.assertEqual(self.entries(answer.headers["x-request-id"]), [])
+
+    def test_a_client_that_goes_away_does_not_escape(self):
+        host, port = self.services.gateway.address.split(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"DELETE /v1/files/file-" + b"0" * 32 + b" HTTP/1.1\r\nhost: a\r\nx-request-id: gone\r\n"
+                           b"authorization: Bearer " + self.services.keys["acme"].encode() + b"\r\n\r\n")
+        wait_for(lambda: self.entries("gone"), "the entry")
+
+    def test_a_file_that_was_moved_away_is_made_again(self):
+        self.entry(self.acme.files.with_raw_response.create(file=("a", b"{}"), purpose="batch"))
+        self.file.rename(self.file.with_suffix(".1"))
+        answer = self.acme.files.with_raw_response.create(file=("a", b"{}"), purpose="batch")
+        wait_for(self.file.exists, "the new file")
+        self.assertEqual(self.entry(answer)["outcome"], "done")
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        old = self.file.with_suffix(".1").read_text()
+        self.file.write_text(old + self.file.read_text())
+
+    def test_without_a_file_entries_are_in_the_log(self):
+        gateway = self.services.start(
+            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", self.services.scheduler.address,
+            "--keys", self.services.key_file)
+        client = OpenAI(base_url=f"http://{gateway.address}/v1", api_key=self.services.keys["acme"])
+        file = client.files.create(file=("a", b"{}"), purpose="batch")
+        wait_for(lambda: [line for line in self.services.log().splitlines() if "backfill-gateway.audit" in line
+                          and "action=file.create" in line and f"object={file.id}" in line], "the line")
+        self.assertEqual(gateway.terminate(), 0)
 
 
 class Tool(Case):

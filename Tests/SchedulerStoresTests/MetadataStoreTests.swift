@@ -253,7 +253,9 @@ struct SQLiteMetadataStoreTests {
             """
             DROP TABLE lease; DROP TABLE claim; DROP INDEX remembered_answer_by_time; DROP TABLE remembered_count;
             DROP INDEX remembered_answer_by_age; DROP TRIGGER remembered_answer_added;
-            DROP TRIGGER remembered_answer_removed; PRAGMA user_version = 1
+            DROP TRIGGER remembered_answer_removed; DROP TRIGGER record_added; DROP TRIGGER record_changed;
+            DROP TRIGGER record_removed; DROP TABLE tenant_usage; ALTER TABLE record DROP COLUMN bytes;
+            ALTER TABLE record DROP COLUMN requests; ALTER TABLE record DROP COLUMN tokens; PRAGMA user_version = 1
             """
         )
         try await self.execute("INSERT INTO remembered_answer VALUES ('t/Create', 'k', x'00', 'a', 100)")
@@ -270,7 +272,7 @@ struct SQLiteMetadataStoreTests {
         }
         try await self.execute("PRAGMA user_version = 99")
         let refusal = StoreError.unreadable(
-            "the database has format 99; this version reads up to 3: use a newer one"
+            "the database has format 99; this version reads up to 4: use a newer one"
         )
         let (path, lease) = (self.path, self.clock.lease)
         await #expect(throws: refusal) { _ = try await SQLiteMetadataStore(path: path, clock: lease) }

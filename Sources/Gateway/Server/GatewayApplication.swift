@@ -51,16 +51,28 @@ public struct GatewayApplication: Service {
         let janitor = UploadJanitor(logger: self.logger)
         // Stopped in reverse: each goes on until those that need it have ended.
         let reloader = TLSReloader(sources: [https, toSchedulers].compactMap(\.self), logger: self.logger)
-        let files: [any WatchedContent] = [self.configuration.keys].compactMap(\.self)
-        let fileReloader = FileReloader(files: files, logger: self.logger)
-        let server = self.server(client: client, janitor: janitor, tls: https)
-        let services: [any Service] = [reloader, fileReloader, client, janitor, server]
+        let files: [(any WatchedContent)?] = [self.configuration.keys, self.configuration.limits]
+        let fileReloader = FileReloader(files: files.compactMap(\.self), logger: self.logger)
+        let auditFile = self.configuration.auditLog.map { AuditFile(path: $0, logger: self.logger) }
+        let server = self.server(client: client, janitor: janitor, audit: self.auditLog(auditFile), tls: https)
+        let services: [any Service] =
+            [reloader, fileReloader, client, janitor] + [auditFile].compactMap(\.self) + [server]
         var configuration = ServiceGroupConfiguration(services: services, logger: self.logger)
         configuration.maximumGracefulShutdownDuration = self.configuration.drainTimeout
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    private func server(client: RPCClient, janitor: UploadJanitor, tls: TLSContextSource?) -> any Service {
+    private func auditLog(_ file: AuditFile?) -> AuditLog {
+        if let file { return .file(file) }
+        return self.configuration.keys == nil ? .off : .log(Logger(label: AuditLog.label))
+    }
+
+    private func server(
+        client: RPCClient,
+        janitor: UploadJanitor,
+        audit: AuditLog,
+        tls: TLSContextSource?
+    ) -> any Service {
         let accessLog = AccessLog(logger: self.logger)
         let limits = self.configuration.http
         let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
@@ -68,8 +80,15 @@ public struct GatewayApplication: Service {
         let budget = TransferBudget()
         let handlers = GatewayHandlers(client: client, budget: budget, janitor: janitor, logger: self.logger)
         let keys = KeyCheck(keys: self.configuration.keys)
+        let rates = RateLimiter(limits: self.configuration.limits)
         return Application(
-            responder: GatewayResponder(handlers: handlers, keys: keys, accessLog: accessLog),
+            responder: GatewayResponder(
+                handlers: handlers,
+                keys: keys,
+                rates: rates,
+                audit: audit,
+                accessLog: accessLog
+            ),
             server: HTTPServerBuilder { responder in
                 GatewayHTTPChannel(
                     responder: responder,

@@ -2,6 +2,7 @@ public import GatewayAccess
 public import ProtoRPC
 public import ProtoTLS
 public import Settings
+public import TenantLimits
 public import WatchedFiles
 
 /// Everything a gateway is told.
@@ -14,6 +15,10 @@ public struct GatewayConfiguration: Sendable {
     public var pingInterval = Duration.seconds(10)
     /// The API keys that are accepted, in a file that may change; nil: whoever reaches the gateway is `Caller.anybody`.
     public var keys: WatchedFile<KeyTable>?
+    /// The limits of tenants, in a file that may change; nil: none.
+    public var limits: WatchedFile<LimitsTable>?
+    /// File to which a line is added for each request that changes something; nil: with keys these lines go to the log.
+    public var auditLog: String?
     /// The certificate for HTTPS; nil: HTTP.
     public var tls: TLSConfiguration?
     /// The certificates for the connections to schedulers; nil: without TLS.

@@ -1,6 +1,7 @@
 import GatewayAccess
 import ProtoRPC
 public import Settings
+import TenantLimits
 import WatchedFiles
 
 /// The settings of `backfill-gateway`.
@@ -41,6 +42,14 @@ public enum GatewaySettings {
         "keys",
         "API keys that are accepted, hashed, as `backfill keys create` prints them; YAML, reloaded when it changes"
     )
+    static let limits = SettingKey<String>.file(
+        "limits",
+        "what each tenant may ask for; needs --keys; YAML, the same as the scheduler's, reloaded when it changes"
+    )
+    static let auditLog = SettingKey<String>.file(
+        "audit-log",
+        "file to which a line of JSON is added for each request that changes something; default with --keys: the log"
+    )
     static let allowNonLoopback = SettingKey<Bool>.flag(
         "allow-non-loopback",
         "serve addresses that other machines reach, without keys"
@@ -57,7 +66,8 @@ public enum GatewaySettings {
         version: GatewayApplication.version,
         settings: [
             GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.pingInterval.erased,
-            GatewaySettings.keys.erased, GatewaySettings.allowNonLoopback.erased,
+            GatewaySettings.keys.erased, GatewaySettings.limits.erased, GatewaySettings.auditLog.erased,
+            GatewaySettings.allowNonLoopback.erased,
             GatewaySettings.allowPlaintextHTTP.erased,
         ] + GatewaySettings.tls + [ProgramStart.logLevel.erased]
     )
@@ -75,6 +85,7 @@ extension GatewayConfiguration {
         self.pingInterval = try values.required(GatewaySettings.pingInterval)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
+        self.auditLog = values[GatewaySettings.auditLog]
         try self.takeKeys(values)
     }
 
@@ -82,6 +93,12 @@ extension GatewayConfiguration {
         if let path = values[GatewaySettings.keys] {
             self.keys = try WatchedFile(path: path) { (text, path) throws(SettingsError) in
                 try KeyTable(text, path: path)
+            }
+        }
+        if let path = values[GatewaySettings.limits] {
+            guard self.keys != nil else { throw .refused("--limits needs --keys: without keys there are no tenants") }
+            self.limits = try WatchedFile(path: path) { (text, path) throws(SettingsError) in
+                try LimitsTable(text, path: path)
             }
         }
         guard !self.listen.isLoopback else { return }

@@ -1,5 +1,6 @@
 import ProtoMessages
 import ProtoRPC
+import SchedulerCore
 import SchedulerStores
 
 /// The errors that callers get, with what the REST API says of them in `ErrorInfo`.
@@ -77,6 +78,7 @@ enum RPCErrors {
                 param: "Idempotency-Key",
                 retryAfterMilliseconds: UInt32(clamping: seconds * 1_000)
             )
+        case .overQuota(let excess): self.quota(excess)
         case .full:
             self.make(.unavailable, "The store has no space left.", reason: "no_space", retryAfterMilliseconds: 10_000)
         case .unavailable:
@@ -89,6 +91,36 @@ enum RPCErrors {
                 retryAfterMilliseconds: 10_000
             )
         case .broken: self.storeFailed
+        }
+    }
+
+    /// An hour for what only the tenant itself can change.
+    private static let quotaMilliseconds: UInt32 = 3_600_000
+
+    private static func quota(_ excess: QuotaExcess) -> RPCError {
+        switch excess {
+        case .storedBytes(let limit):
+            self.make(
+                .resourceExhausted,
+                "All files together may have \(limit) bytes, and with this one they would have more: delete some.",
+                reason: "insufficient_quota",
+                param: "file",
+                retryAfterMilliseconds: self.quotaMilliseconds
+            )
+        case .batchesPerHour(let limit, let milliseconds):
+            self.make(
+                .resourceExhausted,
+                "Rate limit reached: \(limit) batches an hour.",
+                reason: "rate_limit_exceeded",
+                retryAfterMilliseconds: UInt32(clamping: milliseconds)
+            )
+        case .enqueuedRequests, .enqueuedTokens:
+            self.make(
+                .resourceExhausted,
+                excess.problem?.message ?? "",
+                reason: excess.problem?.code ?? "",
+                retryAfterMilliseconds: self.quotaMilliseconds
+            )
         }
     }
 

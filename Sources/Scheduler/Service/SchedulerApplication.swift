@@ -9,6 +9,7 @@ import SchedulerEngines
 import SchedulerStores
 public import ServiceLifecycle
 import Settings
+import WatchedFiles
 
 /// The scheduler as one service: opens its stores, takes up unfinished batches, and serves RPC until shutdown.
 public struct SchedulerApplication: Service {
@@ -98,7 +99,8 @@ public struct SchedulerApplication: Service {
             logger: self.logger
         )
         let reloader = TLSReloader(sources: tls.map { [$0] } ?? [], logger: self.logger)
-        try await SchedulerNode.runTogether(node.services + [reloader, self.server(node.router, tls)])
+        let files = FileReloader(files: [self.configuration.limits].compactMap(\.self), logger: self.logger)
+        try await SchedulerNode.runTogether(node.services + [reloader, files, self.server(node.router, tls)])
     }
 
     private func server(_ router: RPCRouter, _ tls: TLSContextSource?) -> RPCServer {

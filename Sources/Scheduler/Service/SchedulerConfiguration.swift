@@ -3,6 +3,8 @@ public import ProtoTLS
 public import SchedulerCore
 public import SchedulerEngines
 public import Settings
+public import TenantLimits
+public import WatchedFiles
 
 /// Everything a scheduler is told.
 public struct SchedulerConfiguration: Sendable {
@@ -14,6 +16,8 @@ public struct SchedulerConfiguration: Sendable {
     public var access = RPCAccessPolicy.standard
     /// What clients of the RPC may do.
     public var rpcLimits = RPCServerLimits()
+    /// The limits of tenants, in a file that may change; nil: none.
+    public var limits: WatchedFile<LimitsTable>?
     /// Where records, files and result logs live.
     public var dataDirectory: String
     /// Engines that exist.

@@ -108,6 +108,7 @@ package struct SchedulerNode: Sendable {
             EngineMonitor(engines: engines, dispatcher: dispatcher, platform: platform, logger: logger), runner,
             ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, sweeper,
         ]
+        let quotas = TenantQuotas(limits: configuration.limits)
         var router = RPCRouter()
         FilesHandlers(
             store: parts.store,
@@ -115,6 +116,7 @@ package struct SchedulerNode: Sendable {
             uploads: uploads,
             ownership: ownership,
             sweeper: sweeper,
+            quotas: quotas,
             platform: platform,
             logger: logger
         ).register(in: &router)
@@ -122,6 +124,7 @@ package struct SchedulerNode: Sendable {
             store: parts.store,
             bytes: bytes,
             inputs: InputComposer(uploads: uploads, ownership: ownership, platform: platform),
+            quotas: quotas,
             runner: runner,
             platform: platform,
             logger: logger

@@ -2,6 +2,8 @@ import CurlHTTP
 import SchedulerCore
 import SchedulerEngines
 public import Settings
+import TenantLimits
+import WatchedFiles
 
 /// The settings of `backfill-scheduler`.
 public enum SchedulerSettings {
@@ -54,6 +56,11 @@ public enum SchedulerSettings {
         in: .seconds(1)...(.seconds(86_400))
     )
 
+    static let limits = SettingKey<String>.file(
+        "limits",
+        "what each tenant may store and enqueue; YAML, the same as the gateways', reloaded when it changes"
+    )
+
     private static func engineTimeout(_ name: String, _ what: String, default: String) -> SettingKey<Duration> {
         .duration(
             "engine-\(name)-timeout",
@@ -74,7 +81,7 @@ public enum SchedulerSettings {
             SchedulerSettings.engineConnectTimeout.erased, SchedulerSettings.engineFirstByteTimeout.erased,
             SchedulerSettings.engineIdleTimeout.erased,
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
-            SchedulerSettings.sweepInterval.erased,
+            SchedulerSettings.sweepInterval.erased, SchedulerSettings.limits.erased,
         ] + SchedulerSettings.tls + RPCLimitSettings.all + [ProgramStart.logLevel.erased]
     )
 }
@@ -95,6 +102,11 @@ extension SchedulerConfiguration {
         )
         self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
         self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
+        if let path = values[SchedulerSettings.limits] {
+            self.limits = try WatchedFile(path: path) { (text, path) throws(SettingsError) in
+                try LimitsTable(text, path: path)
+            }
+        }
         self.rpcLimits = try RPCLimitSettings.limits(values)
         try self.takeTLS(values)
     }

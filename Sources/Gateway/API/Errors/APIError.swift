@@ -12,6 +12,8 @@ public struct APIError: Error, Sendable, Equatable {
     public var code: String?
     /// Whole seconds after which to try again, for the `Retry-After` header.
     public var retryAfterSeconds: Int?
+    /// The same in milliseconds, where they are known, for the `retry-after-ms` header that the official SDKs prefer.
+    public var retryAfterMilliseconds: Int?
     /// Methods that the path has, for the `Allow` header of a 405.
     public var allow: [String]
 
@@ -54,6 +56,9 @@ public struct APIError: Error, Sendable, Equatable {
         var headers: [(name: String, value: String)] = []
         if self.status == 401 { headers.append(("www-authenticate", "Bearer")) }
         if let seconds = self.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
+        if let milliseconds = self.retryAfterMilliseconds { headers.append(("retry-after-ms", String(milliseconds))) }
+        // The official SDKs ask again after a 429, which helps only where time does.
+        if self.code == "insufficient_quota" { headers.append(("x-should-retry", "false")) }
         if !self.allow.isEmpty { headers.append(("allow", self.allow.joined(separator: ", "))) }
         return headers
     }
@@ -71,6 +76,17 @@ public struct APIError: Error, Sendable, Equatable {
 }
 
 extension APIError {
+    /// Makes an error after whose answer to try again in some time, rounded up.
+    public init(status: Int, message: String, code: String, retryAfter: Duration) {
+        self.init(
+            status: status,
+            message: message,
+            code: code,
+            retryAfterSeconds: Int((retryAfter / .seconds(1)).rounded(.up))
+        )
+        self.retryAfterMilliseconds = Int((retryAfter / .milliseconds(1)).rounded(.up))
+    }
+
     /// 400: the request is wrong.
     public static func invalidRequest(_ message: String, param: String? = nil, code: String? = nil) -> APIError {
         APIError(status: 400, message: message, param: param, code: code)

@@ -30,6 +30,9 @@ public struct RequestHead: Sendable, Equatable {
     /// Whether it asks only how the gateway is, which needs no key.
     public var isProbe: Bool { self.path == "/healthz" || self.path == "/readyz" }
 
+    /// Tokens that the request uses at an engine, as far as its head tells; 0 for requests that no engine sees.
+    public var estimatedTokens: Int { 0 }
+
     /// Bytes of a form that are not the file: part headers, boundaries and the other fields.
     public static let maximumFormOverheadBytes: UInt64 = 64 << 10
 

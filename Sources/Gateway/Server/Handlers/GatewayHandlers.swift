@@ -17,13 +17,14 @@ struct GatewayHandlers: Sendable {
         head: RequestHead,
         request: Request,
         caller: Caller,
-        requestID: String
+        requestID: String,
+        trail: ChangeTrail
     ) async throws -> Response {
         let calls = SchedulerCalls(client: self.client, caller: caller, requestID: requestID, logger: self.logger)
         switch route {
         case .uploadFile:
             let uploader = FileUploader(calls: calls, budget: self.budget, janitor: self.janitor)
-            return Response(json: JSON(try await uploader.upload(request.body, contentType: head.contentType)))
+            return trail.created(JSON(try await uploader.upload(request.body, contentType: head.contentType)))
         case .listFiles: return Response(json: try await calls.listFiles(ListFilesParameters(query: head.query)))
         case .getFile(let id): return Response(json: try await calls.getFile(id))
         case .deleteFile(let id): return Response(json: try await calls.deleteFile(id))
@@ -33,7 +34,7 @@ struct GatewayHandlers: Sendable {
         case .createBatch:
             let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
             let body = try await request.body.collect(upTo: Route.createBatch.maximumBodyBytes)
-            return Response(json: try await calls.createBatch(CreateBatchBody.parse(body), idempotencyKey: key))
+            return trail.created(try await calls.createBatch(CreateBatchBody.parse(body), idempotencyKey: key))
         case .listBatches: return Response(json: try await calls.listBatches(ListBatchesParameters(query: head.query)))
         case .getBatch(let id): return Response(json: try await calls.getBatch(id))
         case .cancelBatch(let id): return Response(json: try await calls.cancelBatch(id))
@@ -43,8 +44,8 @@ struct GatewayHandlers: Sendable {
         case .retryBatch(let id):
             let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
             let body = try await request.body.collect(upTo: route.maximumBodyBytes)
-            return Response(
-                json: try await calls.retryBatch(RetryBatchBody.parse(body, batchID: id), idempotencyKey: key)
+            return trail.created(
+                try await calls.retryBatch(RetryBatchBody.parse(body, batchID: id), idempotencyKey: key)
             )
         case .getBatchResults(let id):
             return try await ResultsDownloader(calls: calls, budget: self.budget).response(batchID: id)

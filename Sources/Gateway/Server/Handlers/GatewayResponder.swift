@@ -1,4 +1,5 @@
 import GatewayAPI
+import GatewayAccess
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -11,29 +12,77 @@ struct GatewayResponder: HTTPResponder {
 
     let handlers: GatewayHandlers
     let keys: KeyCheck
+    let rates: RateLimiter
+    let audit: AuditLog
     let accessLog: AccessLog
 
     func respond(to request: Request, context: Context) async -> Response {
         let start = ContinuousClock.now
         let requestID = RequestID.choose(request.headers[.requestID])
         let head = RequestHead(request)
-        var response = await self.answer(head, request: request, requestID: requestID)
+        var response = await self.admit(head, request: request, requestID: requestID)
         response.headers[.requestID] = requestID
         response.body = self.logged(response, head: head, requestID: requestID, start: start)
         return response
     }
 
-    private func answer(_ head: RequestHead, request: Request, requestID: String) async -> Response {
-        do {
-            // Before anything else, so that a stranger learns nothing about the routes.
-            let caller = try self.keys.caller(of: request, head)
-            let route = try head.admit()
-            return try await self.handlers.answer(
+    /// Asks first who it is, so that a stranger learns nothing about the routes, and then whether more may be asked for.
+    private func admit(_ head: RequestHead, request: Request, requestID: String) async -> Response {
+        let caller: Caller
+        do throws(APIError) {
+            caller = try self.keys.caller(of: request, head)
+        } catch {
+            return Response(error: error)
+        }
+        let route = Result { () throws(APIError) in try head.admit() }
+        let admission = self.rates.begin(caller, tokens: head.estimatedTokens)
+        let trail = ChangeTrail()
+        var response: Response
+        if let refusal = admission?.refusal {
+            response = Response(error: refusal)
+        } else {
+            response = await self.answer(
                 route,
+                head,
+                request: request,
+                caller: caller,
+                requestID: requestID,
+                trail: trail
+            )
+        }
+        // Now, and not when the answer is written, which does not happen when the client has gone away.
+        if let change = (try? route.get())?.change {
+            self.audit.write(
+                AuditEntry(
+                    caller: caller,
+                    action: change.action,
+                    objectID: trail.objectID ?? change.objectID,
+                    method: head.method,
+                    status: response.status.code,
+                    requestID: requestID
+                )
+            )
+        }
+        admission?.accompany(&response)
+        return response
+    }
+
+    private func answer(
+        _ route: Result<Route, APIError>,
+        _ head: RequestHead,
+        request: Request,
+        caller: Caller,
+        requestID: String,
+        trail: ChangeTrail
+    ) async -> Response {
+        do {
+            return try await self.handlers.answer(
+                try route.get(),
                 head: head,
                 request: request,
                 caller: caller,
-                requestID: requestID
+                requestID: requestID,
+                trail: trail
             )
         } catch let error as APIError {
             return Response(error: error)

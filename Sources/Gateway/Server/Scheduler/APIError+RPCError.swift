@@ -33,6 +33,7 @@ extension APIError {
             self = APIError(
                 status: 429,
                 message: error.message,
+                type: reason == "insufficient_quota" ? reason : nil,
                 param: param,
                 code: reason ?? "rate_limit_exceeded",
                 retryAfterSeconds: Self.seconds(info.retryAfterMilliseconds) ?? 1

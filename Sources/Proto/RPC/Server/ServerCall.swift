@@ -94,6 +94,7 @@ final class ServerCall: Sendable {
                 metadata: [
                     "service": "\(self.request.service)", "method": "\(self.request.method)",
                     "stream": "\(self.streamID)", "error": "\(error)",
+                    "request_id": "\(RPCMetadata(self.request.metadata)["request-id"] ?? "")",
                 ]
             )
             return RPCError(code: .internal, message: "internal error; the server's log tells more")

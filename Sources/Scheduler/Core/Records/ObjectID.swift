@@ -23,6 +23,11 @@ public enum ObjectID {
     ///   - random: 64 random bits.
     public static func make(_ kind: Kind, unixMilliseconds: Int64, random: UInt64) -> String {
         let sequence = self.counter.wrappingAdd(1, ordering: .relaxed).newValue
+        return self.make(kind, unixMilliseconds: unixMilliseconds, sequence: sequence, random: random)
+    }
+
+    /// The id of a given place in the order of ids.
+    public static func make(_ kind: Kind, unixMilliseconds: Int64, sequence: UInt16, random: UInt64) -> String {
         let time = UInt64(clamping: unixMilliseconds) & 0xFFFF_FFFF_FFFF
         return kind.rawValue + self.hex(time << 16 | UInt64(sequence)) + self.hex(random)
     }

@@ -37,8 +37,7 @@ extension BatchesHandlers {
         let batch = self.record(draft, input)
         do throws(StoreError) {
             // The file may be deleted meanwhile, and its bytes swept: only a batch that came first keeps them.
-            let changes: [RecordChange] = [.require(RecordKey(.file, input.id)), .insert(try StoredRecord(batch))]
-            try await self.store.apply(changes, remembering: call?.answered(batch.id, at: batch.times.createdAt))
+            try await self.store(batch, after: [.require(RecordKey(.file, input.id))], adding: .batches, call)
         } catch {
             guard error == .conflict else { throw error }
             if let earlier = try await self.earlierBatch(call, context.tenant) { return earlier }
@@ -144,10 +143,8 @@ extension BatchesHandlers {
         do {
             try await self.inputs.compose(tenant: draft.tenant, filename: filename, next: next) { fence, input in
                 let batch = self.record(draft, input, id: id)
-                let changes: [RecordChange] = [
-                    fence, .insert(try StoredRecord(input)), .insert(try StoredRecord(batch)),
-                ]
-                try await self.store.apply(changes, remembering: call?.answered(id, at: batch.times.createdAt))
+                let changes: [RecordChange] = [fence, .insert(try StoredRecord(input))]
+                try await self.store(batch, after: changes, adding: [.bytes, .batches], call)
             }
         } catch StoreError.conflict {
             // The same call came twice at once, and the other was first.
@@ -156,6 +153,29 @@ extension BatchesHandlers {
         }
         self.runner.somethingIsNew()
         return try await self.batch(id, draft.tenant)
+    }
+
+    /// Stores a batch and what goes with it, within the tenant's quotas. One with too many requests is created, and
+    /// fails (A2-09).
+    private func store(
+        _ batch: BatchRecord,
+        after changes: [RecordChange],
+        adding kinds: TenantQuotas.Kinds,
+        _ call: IdempotentCall?
+    ) async throws(StoreError) {
+        let now = batch.times.createdAt
+        let kinds = batch.enqueued == nil ? kinds : kinds.union(.enqueued)
+        let quotas = self.quotas.changes(batch.tenant, adding: kinds, now: now)
+        do throws(StoreError) {
+            let all = changes + [.insert(try StoredRecord(batch))] + quotas
+            try await self.store.apply(all, remembering: call?.answered(batch.id, at: now))
+        } catch {
+            guard case .overQuota(let excess) = error, let problem = excess.problem else { throw error }
+            var failing = batch
+            failing.enqueued = nil
+            failing.findings?.problems = [problem]
+            try await self.store(failing, after: changes, adding: kinds.subtracting(.enqueued), call)
+        }
     }
 
     private func record(_ draft: BatchDraft, _ input: FileRecord, id: String? = nil) -> BatchRecord {
@@ -173,6 +193,9 @@ extension BatchesHandlers {
             outputLifetimeSeconds: draft.outputLifetimeSeconds
         )
         batch.retryOf = draft.retryOf
+        if let findings = input.input, findings.problems.isEmpty {
+            batch.enqueued = EnqueuedWork(lines: findings.lines, bytes: input.bytes)
+        }
         return batch
     }
 

@@ -12,6 +12,7 @@ struct BatchesHandlers: Sendable {
     let store: any MetadataStore
     let bytes: FileBytes
     let inputs: InputComposer
+    let quotas: TenantQuotas
     let runner: JobRunner
     let platform: Platform
     let logger: Logger
@@ -21,7 +22,9 @@ struct BatchesHandlers: Sendable {
     func register(in router: inout RPCRouter) {
         router.register(BatchesService.createBatch) { request, context in
             try await answering {
-                CreateBatchResponse(batch: Batch(try await self.create(request, context)))
+                CreateBatchResponse(
+                    batch: Batch(self.noted("created", try await self.create(request, context), context))
+                )
             }
         }
         router.register(BatchesService.getBatch) { request, context in
@@ -34,7 +37,8 @@ struct BatchesHandlers: Sendable {
         }
         router.register(BatchesService.cancelBatch) { request, context in
             try await answering {
-                CancelBatchResponse(batch: Batch(try await self.cancel(request.batchID, context.tenant)))
+                let batch = try await self.cancel(request.batchID, context.tenant)
+                return CancelBatchResponse(batch: Batch(self.noted("cancelled", batch, context)))
             }
         }
         router.register(BatchesService.pauseBatch) { request, context in
@@ -49,7 +53,7 @@ struct BatchesHandlers: Sendable {
         }
         router.register(BatchesService.retryBatch) { request, context in
             try await answering {
-                RetryBatchResponse(batch: Batch(try await self.retry(request, context)))
+                RetryBatchResponse(batch: Batch(self.noted("created", try await self.retry(request, context), context)))
             }
         }
         router.register(BatchesService.deleteBatch) { request, context in
@@ -58,6 +62,18 @@ struct BatchesHandlers: Sendable {
         router.register(BatchesService.readResults) { request, context in
             try await answering { try await self.readResults(request, context.tenant) }
         }
+    }
+
+    /// Logs which request did it, by which the gateway's lines and those about the batch, whose id is part of the request
+    /// ids that engines see, are brought together.
+    private func noted(_ what: String, _ batch: BatchRecord, _ context: RPCContext) -> BatchRecord {
+        self.logger.info(
+            "a batch was \(what)",
+            metadata: [
+                "batch": "\(batch.id)", "tenant": "\(batch.tenant)", "request_id": "\(context.requestID)",
+            ]
+        )
+        return batch
     }
 
     func batch(_ id: String, _ tenant: String) async throws -> BatchRecord {

@@ -20,6 +20,7 @@ struct FilesHandlers: Sendable {
     let uploads: UploadRegistry
     let ownership: OwnershipKeeper
     let sweeper: Sweeper
+    let quotas: TenantQuotas
     let platform: Platform
     let logger: Logger
 
@@ -124,7 +125,8 @@ extension FilesHandlers {
             guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
                 throw RPCErrors.store(.unavailable("the bytes took too long"))
             }
-            try await self.store.apply([.requireLease(owner: owner), .insert(try StoredRecord(record))])
+            let changes: [RecordChange] = [.requireLease(owner: owner), .insert(try StoredRecord(record))]
+            try await self.store.apply(changes + self.quotas.changes(tenant, adding: .bytes, now: now))
             return record
         }
         self.uploads.wasCompleted(upload)

@@ -101,6 +101,7 @@ struct BatchClaimer: Sendable {
         do {
             guard var record = try await self.environment.store.get(RecordKey(.batch, id)) else { return }
             record.label = BatchRecord.quarantinedLabel
+            record.weight = RecordWeight()
             try await self.environment.store.apply([.update(record)])
         } catch {
             self.logger.error("a batch cannot be put aside", metadata: ["batch": "\(id)", "error": "\(error)"])

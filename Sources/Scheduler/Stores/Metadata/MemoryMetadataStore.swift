@@ -102,7 +102,25 @@ public final class MemoryMetadataStore: MetadataStore {
             guard state.records[key.kind]?[key.id] != nil else { throw .conflict }
         case .requireLease(let owner):
             try self.requireLease(of: owner, state)
+        case .requireQuota(let quota, let tenant, let now):
+            let usage = Self.usage(of: tenant, state, now: now)
+            if let excess = quota.excess(of: usage, now: now) { throw .overQuota(excess) }
         }
+    }
+
+    private static func usage(of tenant: String, _ state: State, now: Int64) -> TenantUsage {
+        var usage = TenantUsage()
+        let first = TenantQuota.firstRecentBatch(now: now)
+        for record in state.records.values.joined().map(\.value) where record.tenant == tenant {
+            usage.weight.bytes += record.weight.bytes
+            usage.weight.requests += record.weight.requests
+            usage.weight.tokens += record.weight.tokens
+            guard record.key.kind == .batch, record.key.id > first else { continue }
+            usage.recentBatches += 1
+            let time = ObjectID.unixMilliseconds(of: record.key.id)
+            usage.oldestRecentBatch = [usage.oldestRecentBatch, time].compactMap(\.self).min()
+        }
+        return usage
     }
 
     /// Changes a copy and keeps it when nothing was thrown.

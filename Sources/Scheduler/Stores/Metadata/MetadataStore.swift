@@ -1,3 +1,5 @@
+public import SchedulerCore
+
 /// Where the records of files and batches live: SQLite here; Redis and MongoDB can be put behind the same protocol.
 ///
 /// Records are opaque bytes with a version. Nothing here knows what a batch is.
@@ -11,7 +13,7 @@ public protocol MetadataStore: LeaseStore {
     /// Applies all changes or none; durable when it returns.
     /// - Throws: `StoreError.conflict` when an expected version is not the stored one, an insert finds a record or a
     ///   required one is missing; `StoreError.fenced` when a required lease has ended; `StoreError.tooManyAnswers` when
-    ///   the answer's scope has as many live ones as it may.
+    ///   the answer's scope has as many live ones as it may; `StoreError.overQuota`.
     func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError)
 
     /// The answer remembered for an idempotency key, unless it is older than `notBefore` (Unix seconds).
@@ -64,6 +66,8 @@ public struct StoredRecord: Sendable, Equatable {
     public var version: Int64
     /// The encoded object.
     public var payload: [UInt8]
+    /// What it counts towards its tenant's quotas.
+    public var weight = RecordWeight()
 
     /// Makes a record.
     public init(key: RecordKey, tenant: String, label: String, version: Int64, payload: [UInt8]) {
@@ -85,6 +89,8 @@ public enum RecordChange: Sendable {
     case delete(RecordKey)
     /// The record must exist; nothing is changed.
     case require(RecordKey)
+    /// With the changes before this one, the tenant must have no more than its quota; nothing is changed.
+    case requireQuota(TenantQuota, tenant: String, unixMilliseconds: Int64)
     /// The owner's lease must not have ended; nothing is changed. The fence for writes of a paused owner (I-08).
     case requireLease(owner: String)
 }
@@ -160,6 +166,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case unreadable(String)
     /// As many answers are remembered for the scope as may be; the oldest ends in so many seconds.
     case tooManyAnswers(secondsLeft: Int64)
+    /// The tenant would have more than it may.
+    case overQuota(QuotaExcess)
     /// The store has no room left.
     case full(String)
     /// The store cannot be reached or does not work now.

@@ -1,6 +1,7 @@
 import FailPoints
 import Foundation
 import GRDB
+import SchedulerCore
 
 /// Records in one SQLite file: no service to start.
 ///
@@ -8,7 +9,7 @@ import GRDB
 /// it opens a pool, so it is set afterwards and read back.
 public final class SQLiteMetadataStore: MetadataStore {
     /// The version of the tables that this code reads and writes (`PRAGMA user_version`).
-    public static let formatVersion = 3
+    public static let formatVersion = 4
     /// SQLite's number for `synchronous=FULL`.
     static let synchronousFull = 2
 
@@ -178,6 +179,7 @@ extension SQLiteMetadataStore {
         if version < 1 { try database.execute(sql: self.tablesOfVersion1) }
         if version < 2 { try database.execute(sql: self.tablesOfVersion2) }
         if version < 3 { try database.execute(sql: self.tablesOfVersion3) }
+        if version < 4 { try database.execute(sql: self.tablesOfVersion4) }
         try database.execute(sql: "PRAGMA user_version = \(self.formatVersion)")
     }
 
@@ -228,19 +230,24 @@ extension SQLiteMetadataStore {
         switch change {
         case .insert(let record):
             try database.execute(
-                sql: "INSERT INTO record (kind, id, tenant, label, version, payload) VALUES (?, ?, ?, ?, 1, ?)",
+                sql: """
+                    INSERT INTO record (kind, id, tenant, label, version, payload, bytes, requests, tokens)
+                    VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     record.key.kind.rawValue, record.key.id, record.tenant, record.label, Data(record.payload),
+                    record.weight.bytes, record.weight.requests, record.weight.tokens,
                 ]
             )
         case .update(let record):
             try database.execute(
                 sql: """
-                    UPDATE record SET label = ?, version = version + 1, payload = ?
+                    UPDATE record SET label = ?, version = version + 1, payload = ?, bytes = ?, requests = ?, tokens = ?
                     WHERE kind = ? AND id = ? AND version = ?
                     """,
                 arguments: [
-                    record.label, Data(record.payload), record.key.kind.rawValue, record.key.id, record.version,
+                    record.label, Data(record.payload), record.weight.bytes, record.weight.requests,
+                    record.weight.tokens, record.key.kind.rawValue, record.key.id, record.version,
                 ]
             )
         case .delete(let key):
@@ -258,6 +265,9 @@ extension SQLiteMetadataStore {
             return
         case .requireLease(let owner):
             try self.requireLease(of: owner, database)
+            return
+        case .requireQuota(let quota, let tenant, let now):
+            try self.require(quota, tenant: tenant, now: now, database)
             return
         }
         guard database.changesCount == 1 else { throw StoreError.conflict }
@@ -307,7 +317,7 @@ extension SQLiteMetadataStore {
         let error = Self.storeError(error)
         switch error {
         case .damaged, .broken: self.onFailure(error)
-        case .conflict, .fenced, .unreadable, .tooManyAnswers, .full, .unavailable: break
+        case .conflict, .fenced, .unreadable, .tooManyAnswers, .overQuota, .full, .unavailable: break
         }
         return error
     }
@@ -342,5 +352,6 @@ extension StoredRecord {
             version: row["version"],
             payload: [UInt8](row["payload"] as Data)
         )
+        self.weight = RecordWeight(bytes: row["bytes"], requests: row["requests"], tokens: row["tokens"])
     }
 }

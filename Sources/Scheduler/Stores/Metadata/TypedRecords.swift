@@ -25,6 +25,8 @@ public protocol StoredObject: Codable, Sendable {
     var tenant: String { get }
     /// What lists filter by.
     var label: String { get }
+    /// What it counts towards its tenant's quotas.
+    var weight: RecordWeight { get }
 }
 
 extension FileRecord: StoredObject {
@@ -32,6 +34,8 @@ extension FileRecord: StoredObject {
     public static var kind: RecordKind { .file }
     /// Lists filter by purpose.
     public var label: String { self.purpose.rawValue }
+    /// Its bytes.
+    public var weight: RecordWeight { RecordWeight(bytes: self.bytes) }
 }
 
 extension BatchRecord: StoredObject {
@@ -43,6 +47,11 @@ extension BatchRecord: StoredObject {
     public static let quarantinedLabel = "quarantined"
     /// A batch's record.
     public static var kind: RecordKind { .batch }
+    /// Its requests, until it has ended.
+    public var weight: RecordWeight {
+        guard let enqueued, !self.status.isTerminal else { return RecordWeight() }
+        return RecordWeight(requests: enqueued.requests, tokens: enqueued.tokens)
+    }
     /// The unfinished ones are looked for by schedulers that have room.
     public var label: String {
         self.status.isTerminal ? "ended" : self.status == .cancelling ? Self.cancellingLabel : Self.activeLabel
@@ -76,6 +85,7 @@ extension StoredRecord {
             version: version,
             payload: Array(payload)
         )
+        self.weight = object.weight
     }
 
     /// Decodes the object.

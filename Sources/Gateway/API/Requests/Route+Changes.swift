@@ -1,0 +1,19 @@
+extension Route {
+    /// What a request of this route changes, such as `batch.cancel`, and the object's id if the path has it; nil for
+    /// routes that change nothing.
+    public var change: (action: String, objectID: String?)? {
+        switch self {
+        case .uploadFile: ("file.create", nil)
+        case .deleteFile(let id): ("file.delete", id)
+        case .createBatch: ("batch.create", nil)
+        case .cancelBatch(let id): ("batch.cancel", id)
+        case .deleteBatch(let id): ("batch.delete", id)
+        case .pauseBatch(let id): ("batch.pause", id)
+        case .resumeBatch(let id): ("batch.resume", id)
+        case .retryBatch(let id): ("batch.retry", id)
+        case .listFiles, .getFile, .getFileContent, .listBatches, .getBatch, .getBatchResults, .listModels, .getModel,
+            .health, .readiness:
+            nil
+        }
+    }
+}
