@@ -52,7 +52,7 @@ def file_object(s):
 
 @check("A7-04", "MUST", "purposes that only the service gives")
 def output_purpose(s):
-    expect_equal(s.target.sdk.files.retrieve(s.completed["output_file_id"]).purpose, "batch_output", "an output's")
+    expect_equal(s.target.sdk.files.retrieve(s.completed.get("output_file_id")).purpose, "batch_output", "an output's")
     answer = s.target.form(("purpose", None, b"batch_output"), ("file", "a", b"{}"))
     error_of(answer, 400)
     return "batch_output, which no upload may have"

@@ -40,7 +40,7 @@ def no_answer(s):
     if not s.target.simulated:
         raise NotApplicable("needs an engine that answers garbage when asked")
     batch = s.run(jsonl([s.target.line("a", "[[fault:garbage]]")]))
-    [line] = s.target.lines(batch["error_file_id"])
+    [line] = s.target.lines(batch.get("error_file_id"))
     expect_equal(line["response"], None, "response")
     expect(line["error"] and line["error"]["code"] and line["error"]["message"], f"error {line['error']}")
     return str(line["error"])
@@ -55,7 +55,7 @@ def expired(s):
 @check("A5-05", "SHOULD", "lines that a cancelled batch never ran have a code of their own")
 def never_ran(s):
     last = s.cancelled[2][-1]
-    lines = s.target.lines(last["error_file_id"])
+    lines = s.target.lines(last.get("error_file_id"))
     codes = {line["error"]["code"] for line in lines if line["error"]}
     if len(lines) == 3 and codes == {"batch_cancelled"}:
         raise Deviation("3 lines with batch_cancelled",
@@ -69,11 +69,9 @@ def never_ran(s):
 def exactly_once(s):
     ids = [line["custom_id"] for line in s.output + s.errors]
     expect_equal(sorted(ids), sorted(Session.IDS), "completed")
-    ids = [line["custom_id"] for key in ("output_file_id", "error_file_id") for line in s.target.lines(s.all_refused[key])]
-    expect_equal(sorted(ids), ["r0", "r1", "r2"], "all refused")
+    expect_equal(sorted(s.custom_ids(s.all_refused)), ["r0", "r1", "r2"], "all refused")
     if s.target.simulated:
-        last = s.cancelled[2][-1]
-        ids = [line["custom_id"] for key in ("output_file_id", "error_file_id") for line in s.target.lines(last[key])]
+        ids = s.custom_ids(s.cancelled[2][-1])
         expect(len(ids) == len(set(ids)) and set(ids) <= {"c0", "c1", "c2", "h0", "h1", "h2"}, f"cancelled: {ids}")
         # Of those that never ran A5-05 tells.
         expect({"c0", "c1", "c2"} <= set(ids), f"cancelled: {ids}")
@@ -89,15 +87,15 @@ def order(s):
 
 @check("A5-08", "MUST", "an empty file is not made")
 def empty_files(s):
-    expect_equal(s.all_good["error_file_id"], None, "error_file_id without failures")
+    expect_equal(s.all_good.get("error_file_id"), None, "error_file_id without failures")
     s.needs_refusals()
-    expect_equal(s.all_refused["output_file_id"], None, "output_file_id without successes")
+    expect_equal(s.all_refused.get("output_file_id"), None, "output_file_id without successes")
     return "null both ways"
 
 
 @check("A5-09", "MUST", "output files have purpose batch_output, are listed, and expire")
 def purpose(s):
-    ids = [s.completed[key] for key in ("output_file_id", "error_file_id") if s.completed[key]]
+    ids = [s.completed.get(key) for key in ("output_file_id", "error_file_id") if s.completed.get(key)]
     for name in ids:
         file = s.target.sdk.files.retrieve(name)
         expect_equal(file.purpose, "batch_output", "purpose")
@@ -112,7 +110,7 @@ def bytes_kept(s):
     if s.target.pair is None:
         raise NotApplicable("needs the engine itself")
     direct = s.target.pair.ask_engine(json.dumps(s.target.question("question id-3", max_tokens=5)))
-    text = s.target.sdk.files.content(s.completed["output_file_id"]).read()
+    text = s.target.sdk.files.content(s.completed.get("output_file_id")).read()
     line = next(line for line in text.splitlines() if json.loads(line)["custom_id"] == "id-3")
     expect(direct.strip() in line, f"{line[-300:]} does not end with {direct[-200:]}")
     raise Elsewhere("engine_faults_test.Hostile.test_T13_T14_odd_answers_that_hold_the_JSON_are_kept")
