@@ -13,6 +13,19 @@ from services import BIN, Services
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1:8080"
+# How the SDK reaches a route.
+SDK_CALLS = {
+    "POST /v1/files": "files.create(", "GET /v1/files": "files.list(", "GET /v1/files/{id}": "files.retrieve(",
+    "DELETE /v1/files/{id}": "files.delete(", "GET /v1/files/{id}/content": "files.content(",
+    "POST /v1/batches": "batches.create(", "GET /v1/batches": "batches.list(",
+    "GET /v1/batches/{id}": "batches.retrieve(", "POST /v1/batches/{id}/cancel": "batches.cancel(",
+    "DELETE /v1/batches/{id}": 'delete(f"/batches/{batch.id}"',
+    "POST /v1/batches/{id}/pause": 'post(f"/batches/{batch.id}/pause"',
+    "POST /v1/batches/{id}/resume": 'post(f"/batches/{batch.id}/resume"',
+    "POST /v1/batches/{id}/retry": 'post(f"/batches/{batch.id}/retry"',
+    "GET /v1/batches/{id}/results": 'get(f"/batches/{batch.id}/results"',
+    "GET /v1/models": "models.list(", "GET /v1/models/{id}": "models.retrieve(",
+}
 ROUTES = ROOT / "Sources/Gateway/API/Requests/Route.swift"
 # An answer of another status than 2xx fails its example.
 CURL = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
@@ -68,6 +81,11 @@ class ApiPage(unittest.TestCase):
             if not any(self.method(line) == method for line in lines):
                 missing.append(f"{method} {path}")
         self.assertEqual(missing, [], "routes without a curl example")
+
+    def test_every_route_has_an_example_for_the_sdk(self):
+        python = "".join(e.code for e in api_page.examples(api_page.PAGE.read_text()) if e.language == "python")
+        missing = [route for route, call in SDK_CALLS.items() if f"client.{call}" not in python]
+        self.assertEqual(missing, [], "routes without an example for the SDK")
 
     @staticmethod
     def method(line):
