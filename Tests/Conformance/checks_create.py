@@ -2,6 +2,7 @@
 
 from outcomes import Deviation, Elsewhere, NotApplicable, expect, expect_equal
 from registry import check
+from session import Session
 from target import error_of, jsonl
 
 ENDPOINTS = {
@@ -102,7 +103,20 @@ def sizes(s):
 
 @check("A2-09", "SHOULD", "over 2,000 creates an hour or too many enqueued tokens is refused")
 def rates(s):
-    raise Elsewhere("limits_test.Limits.test_A2_09_creates_an_hour_and_enqueued_tokens_are_bounded")
+    if s.target.pair is None:
+        raise NotApplicable("needs a tenant with small limits")
+    small = s.target.pair.small_tenant(s.target)
+    file = small.upload(jsonl([small.line("a", "x" * 1_000)]))
+    body = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    made = [small.post_batch(body) for _ in range(s.target.pair.batches_per_hour)]
+    expect(all(answer.status_code == 200 for answer in made), f"{[answer.status_code for answer in made]}")
+    refused = small.post_batch(body)
+    error_of(refused, 429)
+    batch = Session(small).wait(made[0].json()["id"])
+    errors = (batch["errors"] or {}).get("data", [])
+    expect([(e["code"], e["line"], e["param"]) for e in errors] == [("token_limit_exceeded", None, None)], f"{errors}")
+    small.close()
+    return f"429 after {len(made)} in an hour, {refused.headers.get('retry-after')} s; {errors[0]['message']}"
 
 
 @check("A2-10", "SHOULD", "Idempotency-Key: the same key gives the same batch")

@@ -82,7 +82,10 @@ def problems(exchange):
 
 
 def header_problems(response, exchange):
-    for name, header in response.get("headers", {}).items():
+    # Limits are told with any answer.
+    limits = document()["components"]["responses"]["TooManyRequests"]["headers"]
+    anywhere = {name: header for name, header in limits.items() if name.startswith("x-ratelimit-")}
+    for name, header in {**anywhere, **response.get("headers", {})}.items():
         header = resolved(header)
         value = exchange.headers.get(name.lower())
         if value is None:
