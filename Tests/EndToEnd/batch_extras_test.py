@@ -217,6 +217,26 @@ class EndedBatches(Extras):
         self.assertEqual([error.line for error in batch.errors.data], [2])
 
 
+class AIBrix(Extras):
+    """The extension of AIBrix's clients, sent as they send it."""
+
+    def test_names_are_kept_and_shown_in_either_shape(self):
+        file = self.upload(jsonl([request("a")]))
+        for aibrix in ({"job_id": "job-1", "runtime": {"target": "External"}, "resource_allocation": {"provision_id": "p"}},
+                       {"job_id": "job-1", "model": "m", "planner_decision": {"provision_id": "p"}}):
+            batch = self.create(file.id, extra_body={"aibrix": aibrix})
+            self.assertEqual(batch.aibrix, aibrix)
+            self.assertEqual(self.wait(batch.id).aibrix, aibrix)
+        self.assertFalse(hasattr(self.create(file.id), "aibrix"))
+
+    def test_what_would_need_engines_to_be_started_is_refused(self):
+        file = self.upload(jsonl([request("a")]))
+        aibrix = {"model_template": {"name": "qwen", "version": "v1"}}
+        with self.assertRaises(openai.BadRequestError) as refused:
+            self.create(file.id, extra_body={"aibrix": aibrix})
+        self.assertEqual((refused.exception.code, refused.exception.param), ("not_supported_yet", "aibrix.model_template"))
+
+
 class FileRanges(Case):
     def test_A7_08_parts_of_a_file(self):
         content = bytes(range(256)) * 4_096

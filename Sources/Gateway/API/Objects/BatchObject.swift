@@ -7,7 +7,7 @@ extension JSON {
     ///
     /// - Parameter now: Unix seconds.
     public init(_ batch: Batch, now: Int64) {
-        self = .object([
+        var members: [(String, JSON)] = [
             ("id", .string(batch.id)),
             ("object", .string("batch")),
             ("endpoint", .string(batch.endpoint)),
@@ -31,7 +31,9 @@ extension JSON {
             ("usage", batch.usage.map { .usage($0) } ?? .null),
             ("metadata", .metadata(batch.metadata)),
             ("backfill", .extras(batch, now: now)),
-        ])
+        ]
+        if let aibrix = batch.aibrix { members.append(("aibrix", .aibrix(aibrix))) }
+        self = .object(members)
     }
 
     /// Answer to a deletion.

@@ -12,7 +12,7 @@ public enum CreateBatchBody {
     public static let maximumBytes = 1 << 20
 
     private static let keys = [
-        "input_file_id", "requests", "endpoint", "completion_window", "metadata", "output_expires_after",
+        "input_file_id", "requests", "endpoint", "completion_window", "metadata", "output_expires_after", "aibrix",
     ]
 
     /// Reads and checks a body.
@@ -43,7 +43,8 @@ public enum CreateBatchBody {
                 json["output_expires_after"] ?? .null,
                 param: "output_expires_after"
             ),
-            inlineInput: try inline?.lines(endpoint: endpoint) ?? ByteBuffer()
+            inlineInput: try inline?.lines(endpoint: endpoint) ?? ByteBuffer(),
+            aibrix: try AIBrixExtension.parse(json["aibrix"] ?? .null)
         )
     }
 

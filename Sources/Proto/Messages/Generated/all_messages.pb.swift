@@ -19,6 +19,7 @@ public enum AllMessages {
         (name: "backfill.session.v1.WatchResponse", type: WatchResponse.self),
         (name: "backfill.v1.AbortUploadRequest", type: AbortUploadRequest.self),
         (name: "backfill.v1.AbortUploadResponse", type: AbortUploadResponse.self),
+        (name: "backfill.v1.AibrixExtension", type: AibrixExtension.self),
         (name: "backfill.v1.Batch", type: Batch.self),
         (name: "backfill.v1.BatchError", type: BatchError.self),
         (name: "backfill.v1.BeginUploadRequest", type: BeginUploadRequest.self),

@@ -4,6 +4,20 @@
 public import NIOCore
 internal import ProtoGenerated
 
+/// Which of AIBrix's two shapes the extension came in, and is shown in.
+public struct AibrixShape: RawRepresentable, Sendable, Hashable {
+    /// Number on the wire; numbers without a name are kept as they came.
+    public var rawValue: Int32
+    /// Wraps a number.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+    /// AIBRIX_SHAPE_UNSPECIFIED.
+    public static let unspecified = AibrixShape(rawValue: 0)
+    /// With `runtime` and `resource_allocation`, as in AIBrix 0.8.
+    public static let runtime = AibrixShape(rawValue: 1)
+    /// With `planner_decision`, as before.
+    public static let plannerDecision = AibrixShape(rawValue: 2)
+}
+
 /// `BatchStatus` of backfill/v1/batches.proto.
 public struct BatchStatus: RawRepresentable, Sendable, Hashable {
     /// Number on the wire; numbers without a name are kept as they came.
@@ -82,9 +96,11 @@ public struct Batch: ProtoMessage {
     public var pausedAt: Int64?
     /// Id of the batch whose failed lines these are; empty: none.
     public var retryOf: String
+    /// As it was given; absent: not given.
+    public var aibrix: AibrixExtension?
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(id: String = "", endpoint: String = "", model: String = "", inputFileID: String = "", completionWindow: String = "", status: BatchStatus = BatchStatus(rawValue: 0), outputFileID: String = "", errorFileID: String = "", createdAt: Int64 = 0, expiresAt: Int64 = 0, inProgressAt: Int64? = nil, finalizingAt: Int64? = nil, completedAt: Int64? = nil, failedAt: Int64? = nil, expiredAt: Int64? = nil, cancellingAt: Int64? = nil, cancelledAt: Int64? = nil, requestCounts: RequestCounts? = nil, usage: Usage? = nil, metadata: [String: String] = [:], errors: [BatchError] = [], errorsOmitted: UInt32 = 0, waitingReason: String = "", pausedAt: Int64? = nil, retryOf: String = "") {
+    public init(id: String = "", endpoint: String = "", model: String = "", inputFileID: String = "", completionWindow: String = "", status: BatchStatus = BatchStatus(rawValue: 0), outputFileID: String = "", errorFileID: String = "", createdAt: Int64 = 0, expiresAt: Int64 = 0, inProgressAt: Int64? = nil, finalizingAt: Int64? = nil, completedAt: Int64? = nil, failedAt: Int64? = nil, expiredAt: Int64? = nil, cancellingAt: Int64? = nil, cancelledAt: Int64? = nil, requestCounts: RequestCounts? = nil, usage: Usage? = nil, metadata: [String: String] = [:], errors: [BatchError] = [], errorsOmitted: UInt32 = 0, waitingReason: String = "", pausedAt: Int64? = nil, retryOf: String = "", aibrix: AibrixExtension? = nil) {
         self.id = id
         self.endpoint = endpoint
         self.model = model
@@ -110,6 +126,7 @@ public struct Batch: ProtoMessage {
         self.waitingReason = waitingReason
         self.pausedAt = pausedAt
         self.retryOf = retryOf
+        self.aibrix = aibrix
     }
 
     /// Makes the default message.
@@ -165,6 +182,9 @@ extension Batch: ProtobufCConvertible {
         self.waitingReason = try lift.string(message.waiting_reason)
         if message._paused_at_case.rawValue == 24 { self.pausedAt = message.paused_at }
         self.retryOf = try lift.string(message.retry_of)
+        if let pointer = message.aibrix {
+            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift)
+        }
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -228,6 +248,66 @@ extension Batch: ProtobufCConvertible {
             message.paused_at = value
         }
         message.retry_of = try arena.string(self.retryOf)
+        if let value = self.aibrix { message.aibrix = try arena.message(value) }
+    }
+}
+
+/// What clients of AIBrix send beside a batch, as far as it can be done here.
+public struct AibrixExtension: ProtoMessage {
+    /// `shape` of the message.
+    public var shape: AibrixShape
+    /// The client's own name for the job; empty: none. Each text has at most 256 bytes.
+    public var jobID: String
+    /// What the client calls the model; empty: nothing.
+    public var model: String
+    /// Empty, or "External": engines that are there.
+    public var runtimeTarget: String
+    /// The client's own name for what it has reserved; empty: none.
+    public var provisionID: String
+
+    /// Makes a message; what is not given keeps its proto3 default.
+    public init(shape: AibrixShape = AibrixShape(rawValue: 0), jobID: String = "", model: String = "", runtimeTarget: String = "", provisionID: String = "") {
+        self.shape = shape
+        self.jobID = jobID
+        self.model = model
+        self.runtimeTarget = runtimeTarget
+        self.provisionID = provisionID
+    }
+
+    /// Makes the default message.
+    public init() { self.init(shape: AibrixShape(rawValue: 0)) }
+
+    /// Decodes a message; every byte sequence is either a value or an error.
+    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    }
+
+    /// Appends the encoded message.
+    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer)
+    }
+}
+
+extension AibrixExtension: ProtobufCConvertible {
+    typealias CMessage = Backfill__V1__AibrixExtension
+
+    static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__aibrix_extension__init(message) }
+
+    init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
+        self.init()
+        self.shape = AibrixShape(rawValue: Int32(bitPattern: message.shape.rawValue))
+        self.jobID = try lift.string(message.job_id)
+        self.model = try lift.string(message.model)
+        self.runtimeTarget = try lift.string(message.runtime_target)
+        self.provisionID = try lift.string(message.provision_id)
+    }
+
+    func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
+        message.shape = Backfill__V1__AibrixShape(rawValue: UInt32(bitPattern: self.shape.rawValue))
+        message.job_id = try arena.string(self.jobID)
+        message.model = try arena.string(self.model)
+        message.runtime_target = try arena.string(self.runtimeTarget)
+        message.provision_id = try arena.string(self.provisionID)
     }
 }
 
@@ -410,15 +490,18 @@ public struct CreateBatchRequest: ProtoMessage {
     public var outputExpiresAfterSeconds: UInt64?
     /// Instead of input_file_id: the lines themselves, at most 768 KiB. They become a file like an uploaded one.
     public var inlineInput: ByteBuffer
+    /// `aibrix` of the message.
+    public var aibrix: AibrixExtension?
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(inputFileID: String = "", endpoint: String = "", completionWindow: String = "", metadata: [String: String] = [:], outputExpiresAfterSeconds: UInt64? = nil, inlineInput: ByteBuffer = ByteBuffer()) {
+    public init(inputFileID: String = "", endpoint: String = "", completionWindow: String = "", metadata: [String: String] = [:], outputExpiresAfterSeconds: UInt64? = nil, inlineInput: ByteBuffer = ByteBuffer(), aibrix: AibrixExtension? = nil) {
         self.inputFileID = inputFileID
         self.endpoint = endpoint
         self.completionWindow = completionWindow
         self.metadata = metadata
         self.outputExpiresAfterSeconds = outputExpiresAfterSeconds
         self.inlineInput = inlineInput
+        self.aibrix = aibrix
     }
 
     /// Makes the default message.
@@ -451,6 +534,9 @@ extension CreateBatchRequest: ProtobufCConvertible {
         }
         if message._output_expires_after_seconds_case.rawValue == 5 { self.outputExpiresAfterSeconds = message.output_expires_after_seconds }
         self.inlineInput = lift.bytes(message.inline_input)
+        if let pointer = message.aibrix {
+            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift)
+        }
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -471,6 +557,7 @@ extension CreateBatchRequest: ProtobufCConvertible {
             message.output_expires_after_seconds = value
         }
         message.inline_input = try arena.bytes(self.inlineInput)
+        if let value = self.aibrix { message.aibrix = try arena.message(value) }
     }
 }
 

@@ -14,6 +14,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var inputFileID: String
     /// What the file-level pass found in the input, kept until the batch is validated: the file may be deleted before.
     public var findings: InputFileFindings?
+    /// What a client of AIBrix sent with it.
+    public var aibrix: AIBrixExtension?
     /// What its requests count towards the tenant's quotas while it has not ended; nil: nothing.
     public var enqueued: EnqueuedWork?
     /// As the client wrote it.

@@ -28,6 +28,7 @@ extension Batch {
             errors: record.problems.map(BatchError.init),
             errorsOmitted: UInt32(clamping: record.problemsOmitted)
         )
+        self.aibrix = record.aibrix.map { AibrixExtension($0) }
         self.waitingReason = record.waitingReason ?? ""
         self.pausedAt = record.pausedAt
         self.retryOf = record.retryOf ?? ""

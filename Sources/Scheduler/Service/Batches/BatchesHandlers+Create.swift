@@ -24,12 +24,13 @@ extension BatchesHandlers {
         } catch {
             throw RPCErrors.invalid(error.param, error.message)
         }
-        let draft = BatchDraft(
+        var draft = BatchDraft(
             tenant: context.tenant,
             request: wanted,
             metadata: request.metadata,
             outputLifetimeSeconds: request.outputExpiresAfterSeconds.map { Int64(clamping: $0) }
         )
+        draft.aibrix = try AIBrixExtension.taken(from: request.aibrix)
         guard request.inlineInput.readableBytes == 0 else {
             return try await self.createInline(request, draft, call)
         }
@@ -94,6 +95,7 @@ extension BatchesHandlers {
             outputLifetimeSeconds: first.outputLifetimeSeconds
         )
         draft.retryOf = first.id
+        draft.aibrix = first.aibrix
         let threads = self.bytes.threads
         return try await self.create(draft, call, filename: "\(first.id)_retry.jsonl") {
             try await threads.run { try failed.next() }
@@ -193,6 +195,7 @@ extension BatchesHandlers {
             outputLifetimeSeconds: draft.outputLifetimeSeconds
         )
         batch.retryOf = draft.retryOf
+        batch.aibrix = draft.aibrix
         if let findings = input.input, findings.problems.isEmpty {
             batch.enqueued = EnqueuedWork(lines: findings.lines, bytes: input.bytes)
         }
@@ -232,4 +235,5 @@ private struct BatchDraft: Sendable {
     var metadata: [String: String]
     var outputLifetimeSeconds: Int64?
     var retryOf: String?
+    var aibrix: AIBrixExtension?
 }

@@ -29,6 +29,11 @@ public protocol StoredObject: Codable, Sendable {
     var weight: RecordWeight { get }
 }
 
+extension StoredObject {
+    /// Nothing.
+    public var weight: RecordWeight { RecordWeight() }
+}
+
 extension FileRecord: StoredObject {
     /// A file's record.
     public static var kind: RecordKind { .file }

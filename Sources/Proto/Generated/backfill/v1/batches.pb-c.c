@@ -58,6 +58,51 @@ void   backfill__v1__batch__free_unpacked
   assert(message->base.descriptor == &backfill__v1__batch__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   backfill__v1__aibrix_extension__init
+                     (Backfill__V1__AibrixExtension         *message)
+{
+  static const Backfill__V1__AibrixExtension init_value = BACKFILL__V1__AIBRIX_EXTENSION__INIT;
+  *message = init_value;
+}
+size_t backfill__v1__aibrix_extension__get_packed_size
+                     (const Backfill__V1__AibrixExtension *message)
+{
+  assert(message->base.descriptor == &backfill__v1__aibrix_extension__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t backfill__v1__aibrix_extension__pack
+                     (const Backfill__V1__AibrixExtension *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &backfill__v1__aibrix_extension__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t backfill__v1__aibrix_extension__pack_to_buffer
+                     (const Backfill__V1__AibrixExtension *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &backfill__v1__aibrix_extension__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Backfill__V1__AibrixExtension *
+       backfill__v1__aibrix_extension__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Backfill__V1__AibrixExtension *)
+     protobuf_c_message_unpack (&backfill__v1__aibrix_extension__descriptor,
+                                allocator, len, data);
+}
+void   backfill__v1__aibrix_extension__free_unpacked
+                     (Backfill__V1__AibrixExtension *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &backfill__v1__aibrix_extension__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   backfill__v1__request_counts__init
                      (Backfill__V1__RequestCounts         *message)
 {
@@ -1066,7 +1111,7 @@ const ProtobufCMessageDescriptor backfill__v1__batch__metadata_entry__descriptor
   (ProtobufCMessageInit) backfill__v1__batch__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[25] =
+static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[26] =
 {
   {
     "id",
@@ -1368,8 +1413,21 @@ static const ProtobufCFieldDescriptor backfill__v1__batch__field_descriptors[25]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "aibrix",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__Batch, aibrix),
+    &backfill__v1__aibrix_extension__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__batch__field_indices_by_name[] = {
+  25,   /* field[25] = aibrix */
   16,   /* field[16] = cancelled_at */
   15,   /* field[15] = cancelling_at */
   12,   /* field[12] = completed_at */
@@ -1399,7 +1457,7 @@ static const unsigned backfill__v1__batch__field_indices_by_name[] = {
 static const ProtobufCIntRange backfill__v1__batch__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 25 }
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor backfill__v1__batch__descriptor =
 {
@@ -1409,11 +1467,101 @@ const ProtobufCMessageDescriptor backfill__v1__batch__descriptor =
   "Backfill__V1__Batch",
   "backfill.v1",
   sizeof(Backfill__V1__Batch),
-  25,
+  26,
   backfill__v1__batch__field_descriptors,
   backfill__v1__batch__field_indices_by_name,
   1,  backfill__v1__batch__number_ranges,
   (ProtobufCMessageInit) backfill__v1__batch__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor backfill__v1__aibrix_extension__field_descriptors[5] =
+{
+  {
+    "shape",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__AibrixExtension, shape),
+    &backfill__v1__aibrix_shape__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__AibrixExtension, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__AibrixExtension, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "runtime_target",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__AibrixExtension, runtime_target),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provision_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__AibrixExtension, provision_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned backfill__v1__aibrix_extension__field_indices_by_name[] = {
+  1,   /* field[1] = job_id */
+  2,   /* field[2] = model */
+  4,   /* field[4] = provision_id */
+  3,   /* field[3] = runtime_target */
+  0,   /* field[0] = shape */
+};
+static const ProtobufCIntRange backfill__v1__aibrix_extension__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor backfill__v1__aibrix_extension__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "backfill.v1.AibrixExtension",
+  "AibrixExtension",
+  "Backfill__V1__AibrixExtension",
+  "backfill.v1",
+  sizeof(Backfill__V1__AibrixExtension),
+  5,
+  backfill__v1__aibrix_extension__field_descriptors,
+  backfill__v1__aibrix_extension__field_indices_by_name,
+  1,  backfill__v1__aibrix_extension__number_ranges,
+  (ProtobufCMessageInit) backfill__v1__aibrix_extension__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor backfill__v1__request_counts__field_descriptors[3] =
@@ -1698,7 +1846,7 @@ const ProtobufCMessageDescriptor backfill__v1__create_batch_request__metadata_en
   (ProtobufCMessageInit) backfill__v1__create_batch_request__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_descriptors[7] =
 {
   {
     "input_file_id",
@@ -1772,8 +1920,21 @@ static const ProtobufCFieldDescriptor backfill__v1__create_batch_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "aibrix",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Backfill__V1__CreateBatchRequest, aibrix),
+    &backfill__v1__aibrix_extension__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__create_batch_request__field_indices_by_name[] = {
+  6,   /* field[6] = aibrix */
   2,   /* field[2] = completion_window */
   1,   /* field[1] = endpoint */
   5,   /* field[5] = inline_input */
@@ -1784,7 +1945,7 @@ static const unsigned backfill__v1__create_batch_request__field_indices_by_name[
 static const ProtobufCIntRange backfill__v1__create_batch_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor backfill__v1__create_batch_request__descriptor =
 {
@@ -1794,7 +1955,7 @@ const ProtobufCMessageDescriptor backfill__v1__create_batch_request__descriptor 
   "Backfill__V1__CreateBatchRequest",
   "backfill.v1",
   sizeof(Backfill__V1__CreateBatchRequest),
-  6,
+  7,
   backfill__v1__create_batch_request__field_descriptors,
   backfill__v1__create_batch_request__field_indices_by_name,
   1,  backfill__v1__create_batch_request__number_ranges,
@@ -2620,6 +2781,36 @@ const ProtobufCMessageDescriptor backfill__v1__read_results_response__descriptor
   1,  backfill__v1__read_results_response__number_ranges,
   (ProtobufCMessageInit) backfill__v1__read_results_response__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue backfill__v1__aibrix_shape__enum_values_by_number[3] =
+{
+  { "AIBRIX_SHAPE_UNSPECIFIED", "BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_UNSPECIFIED", 0 },
+  { "AIBRIX_SHAPE_RUNTIME", "BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_RUNTIME", 1 },
+  { "AIBRIX_SHAPE_PLANNER_DECISION", "BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_PLANNER_DECISION", 2 },
+};
+static const ProtobufCIntRange backfill__v1__aibrix_shape__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex backfill__v1__aibrix_shape__enum_values_by_name[3] =
+{
+  { "AIBRIX_SHAPE_PLANNER_DECISION", 2 },
+  { "AIBRIX_SHAPE_RUNTIME", 1 },
+  { "AIBRIX_SHAPE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor backfill__v1__aibrix_shape__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "backfill.v1.AibrixShape",
+  "AibrixShape",
+  "Backfill__V1__AibrixShape",
+  "backfill.v1",
+  3,
+  backfill__v1__aibrix_shape__enum_values_by_number,
+  3,
+  backfill__v1__aibrix_shape__enum_values_by_name,
+  1,
+  backfill__v1__aibrix_shape__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue backfill__v1__batch_status__enum_values_by_number[9] =
 {

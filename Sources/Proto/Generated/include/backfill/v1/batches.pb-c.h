@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Backfill__V1__Batch Backfill__V1__Batch;
 typedef struct Backfill__V1__Batch__MetadataEntry Backfill__V1__Batch__MetadataEntry;
+typedef struct Backfill__V1__AibrixExtension Backfill__V1__AibrixExtension;
 typedef struct Backfill__V1__RequestCounts Backfill__V1__RequestCounts;
 typedef struct Backfill__V1__Usage Backfill__V1__Usage;
 typedef struct Backfill__V1__BatchError Backfill__V1__BatchError;
@@ -44,6 +45,21 @@ typedef struct Backfill__V1__ReadResultsResponse Backfill__V1__ReadResultsRespon
 
 /* --- enums --- */
 
+/*
+ * Which of AIBrix's two shapes the extension came in, and is shown in.
+ */
+typedef enum _Backfill__V1__AibrixShape {
+  BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_UNSPECIFIED = 0,
+  /*
+   * With `runtime` and `resource_allocation`, as in AIBrix 0.8.
+   */
+  BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_RUNTIME = 1,
+  /*
+   * With `planner_decision`, as before.
+   */
+  BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_PLANNER_DECISION = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__AIBRIX_SHAPE)
+} Backfill__V1__AibrixShape;
 typedef enum _Backfill__V1__BatchStatus {
   BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED = 0,
   BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_VALIDATING = 1,
@@ -173,6 +189,10 @@ struct  Backfill__V1__Batch
    * Id of the batch whose failed lines these are; empty: none.
    */
   ProtobufCBinaryData retry_of;
+  /*
+   * As it was given; absent: not given.
+   */
+  Backfill__V1__AibrixExtension *aibrix;
   Backfill__V1__Batch__InProgressAtCase _in_progress_at_case;
   union {
     int64_t in_progress_at;
@@ -211,7 +231,36 @@ struct  Backfill__V1__Batch
 };
 #define BACKFILL__V1__BATCH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__batch__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED, {0,NULL}, {0,NULL}, 0, 0, NULL, NULL, 0,NULL, 0,NULL, 0, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH___IN_PROGRESS_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FINALIZING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___COMPLETED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FAILED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___EXPIRED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___PAUSED_AT__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, BACKFILL__V1__BATCH_STATUS__BATCH_STATUS_UNSPECIFIED, {0,NULL}, {0,NULL}, 0, 0, NULL, NULL, 0,NULL, 0,NULL, 0, {0,NULL}, {0,NULL}, NULL, BACKFILL__V1__BATCH___IN_PROGRESS_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FINALIZING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___COMPLETED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___FAILED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___EXPIRED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLING_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___CANCELLED_AT__NOT_SET, {0}, BACKFILL__V1__BATCH___PAUSED_AT__NOT_SET, {0} }
+
+
+/*
+ * What clients of AIBrix send beside a batch, as far as it can be done here.
+ */
+struct  Backfill__V1__AibrixExtension
+{
+  ProtobufCMessage base;
+  Backfill__V1__AibrixShape shape;
+  /*
+   * The client's own name for the job; empty: none. Each text has at most 256 bytes.
+   */
+  ProtobufCBinaryData job_id;
+  /*
+   * What the client calls the model; empty: nothing.
+   */
+  ProtobufCBinaryData model;
+  /*
+   * Empty, or "External": engines that are there.
+   */
+  ProtobufCBinaryData runtime_target;
+  /*
+   * The client's own name for what it has reserved; empty: none.
+   */
+  ProtobufCBinaryData provision_id;
+};
+#define BACKFILL__V1__AIBRIX_EXTENSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__aibrix_extension__descriptor) \
+    , BACKFILL__V1__AIBRIX_SHAPE__AIBRIX_SHAPE_UNSPECIFIED, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 struct  Backfill__V1__RequestCounts
@@ -303,6 +352,7 @@ struct  Backfill__V1__CreateBatchRequest
    * Instead of input_file_id: the lines themselves, at most 768 KiB. They become a file like an uploaded one.
    */
   ProtobufCBinaryData inline_input;
+  Backfill__V1__AibrixExtension *aibrix;
   Backfill__V1__CreateBatchRequest__OutputExpiresAfterSecondsCase _output_expires_after_seconds_case;
   union {
     /*
@@ -313,7 +363,7 @@ struct  Backfill__V1__CreateBatchRequest
 };
 #define BACKFILL__V1__CREATE_BATCH_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__create_batch_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, {0,NULL}, BACKFILL__V1__CREATE_BATCH_REQUEST___OUTPUT_EXPIRES_AFTER_SECONDS__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, {0,NULL}, NULL, BACKFILL__V1__CREATE_BATCH_REQUEST___OUTPUT_EXPIRES_AFTER_SECONDS__NOT_SET, {0} }
 
 
 struct  Backfill__V1__CreateBatchResponse
@@ -563,6 +613,25 @@ Backfill__V1__Batch *
                       const uint8_t       *data);
 void   backfill__v1__batch__free_unpacked
                      (Backfill__V1__Batch *message,
+                      ProtobufCAllocator *allocator);
+/* Backfill__V1__AibrixExtension methods */
+void   backfill__v1__aibrix_extension__init
+                     (Backfill__V1__AibrixExtension         *message);
+size_t backfill__v1__aibrix_extension__get_packed_size
+                     (const Backfill__V1__AibrixExtension   *message);
+size_t backfill__v1__aibrix_extension__pack
+                     (const Backfill__V1__AibrixExtension   *message,
+                      uint8_t             *out);
+size_t backfill__v1__aibrix_extension__pack_to_buffer
+                     (const Backfill__V1__AibrixExtension   *message,
+                      ProtobufCBuffer     *buffer);
+Backfill__V1__AibrixExtension *
+       backfill__v1__aibrix_extension__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   backfill__v1__aibrix_extension__free_unpacked
+                     (Backfill__V1__AibrixExtension *message,
                       ProtobufCAllocator *allocator);
 /* Backfill__V1__RequestCounts methods */
 void   backfill__v1__request_counts__init
@@ -977,6 +1046,9 @@ typedef void (*Backfill__V1__Batch__MetadataEntry_Closure)
 typedef void (*Backfill__V1__Batch_Closure)
                  (const Backfill__V1__Batch *message,
                   void *closure_data);
+typedef void (*Backfill__V1__AibrixExtension_Closure)
+                 (const Backfill__V1__AibrixExtension *message,
+                  void *closure_data);
 typedef void (*Backfill__V1__RequestCounts_Closure)
                  (const Backfill__V1__RequestCounts *message,
                   void *closure_data);
@@ -1145,9 +1217,11 @@ void backfill__v1__batches__read_results(ProtobufCService *service,
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    backfill__v1__aibrix_shape__descriptor;
 extern const ProtobufCEnumDescriptor    backfill__v1__batch_status__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__batch__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__batch__metadata_entry__descriptor;
+extern const ProtobufCMessageDescriptor backfill__v1__aibrix_extension__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__request_counts__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__usage__descriptor;
 extern const ProtobufCMessageDescriptor backfill__v1__batch_error__descriptor;
