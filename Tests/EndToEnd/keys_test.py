@@ -171,6 +171,24 @@ class Keys(Case):
         mine = {f.id for f in self.acme.files.list()}
         self.assertEqual([f.id for f in self.other.files.list(after=file.id) if f.id in mine], [])
 
+    def test_lists_of_a_project_show_its_own(self):
+        search, ads = (self.services.client(self.services.keys["acme"], project=name) for name in ("search", "ads"))
+        file = self.upload(search)
+        batch = self.create(search, file.id)
+        inline = search.post("/batches", cast_to=object, body={
+            "endpoint": "/v1/chat/completions", "completion_window": "24h",
+            "requests": [{"body": {"model": "simulated-model", "messages": []}}]})
+        self.create(ads, self.upload(ads).id)
+        wait_for(lambda: search.batches.retrieve(batch.id).status == "completed", "the batch's end")
+        output = search.batches.retrieve(batch.id).output_file_id
+        self.assertTrue({file.id, output, inline["input_file_id"]} <= {f.id for f in search.files.list(limit=2)})
+        self.assertEqual({b.id for b in search.batches.list(limit=1)}, {batch.id, inline["id"]})
+        self.assertFalse({file.id, output, inline["input_file_id"]} & {f.id for f in ads.files.list()})
+        self.assertEqual(len(list(ads.batches.list())), 1)
+        everything = [b.id for b in self.acme.batches.list(limit=2)]
+        self.assertTrue({batch.id, inline["id"]} < set(everything))
+        self.assertEqual(self.acme.files.retrieve(file.id).id, file.id)
+
     def test_A2_10_idempotency_keys_are_the_tenants_own(self):
         batches = []
         for client in (self.acme, self.other):

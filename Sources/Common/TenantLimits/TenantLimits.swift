@@ -20,6 +20,11 @@ public struct TenantLimits: Sendable, Hashable {
     /// No limits.
     public init() {}
 
+    /// Whether a gateway has anything to count.
+    public var isCountedByGateways: Bool {
+        self.requestsPerMinute != nil || self.tokensPerMinute != nil || self.concurrentRequests != nil
+    }
+
     /// Names of the limits in a file, in the order of the documentation.
     static let fields = [
         "requests_per_minute", "tokens_per_minute", "concurrent_requests", "batches_per_hour", "stored_bytes",

@@ -17,11 +17,12 @@ final class RateLimiter: Sendable {
         self.limits = limits
     }
 
-    /// A request begins; nil when there are no limits at all.
+    /// A request begins; nil when nothing is counted for the tenant.
     ///
     /// - Parameter tokens: how many it will use, as far as that is known.
     func begin(_ caller: Caller, tokens: Int) -> Admission? {
-        guard let limits = self.limits?.current[caller.tenant], caller.keyName != nil else { return nil }
+        guard let limits = self.limits?.current[caller.tenant], limits.isCountedByGateways, caller.keyName != nil
+        else { return nil }
         let now = ContinuousClock.now - self.start
         let decision = self.machine.withLock { $0.begin(caller.tenant, limits, tokens: tokens, now: now) }
         return Admission(decision: decision, tenant: caller.tenant, limiter: self)

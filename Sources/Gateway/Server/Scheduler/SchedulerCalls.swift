@@ -17,7 +17,8 @@ struct SchedulerCalls: Sendable {
 
     /// Metadata of every call, also of streams: whom it is for, and the request's name for logs.
     var metadata: [(String, String)] {
-        [("tenant", self.caller.tenant), ("request-id", self.requestID)]
+        let project = self.caller.project.map { [("project", $0)] } ?? []
+        return [("tenant", self.caller.tenant), ("request-id", self.requestID)] + project
     }
 
     /// Makes a call; its failure is worded for the client.

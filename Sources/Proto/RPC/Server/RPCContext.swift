@@ -10,6 +10,8 @@ public struct RPCContext: Sendable {
     /// Whom the call is for: the caller's own tenant, or the metadata key `tenant` if the caller may name one, or
     /// `default`.
     public var tenant: String { self.caller.tenant(named: self.metadata["tenant"]) }
+    /// The part of the tenant that the call is for: the metadata key `project`; nil: all of it.
+    public var project: String? { self.metadata["project"].flatMap { $0.isEmpty ? nil : $0 } }
     /// Address of the client; nil when the socket does not tell.
     public let peer: SocketAddress?
     /// Names the call in logs: the metadata key `request-id`, or a name made here.

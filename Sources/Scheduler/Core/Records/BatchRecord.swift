@@ -4,6 +4,8 @@ public struct BatchRecord: Sendable, Equatable, Codable {
     public var id: String
     /// Whose batch it is.
     public var tenant: String
+    /// The project that it was made for; nil: none.
+    public var project: String?
     /// The path every line names.
     public var endpoint: String
     /// The one model that all lines name, once validated.

@@ -4,6 +4,8 @@ public struct FileRecord: Sendable, Equatable, Codable {
     public var id: String
     /// Whose file it is.
     public var tenant: String
+    /// The project that it was made for; nil: none.
+    public var project: String?
     /// Size in bytes.
     public var bytes: Int64
     /// Unix seconds.

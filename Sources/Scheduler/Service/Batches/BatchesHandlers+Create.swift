@@ -30,6 +30,7 @@ extension BatchesHandlers {
             metadata: request.metadata,
             outputLifetimeSeconds: request.outputExpiresAfterSeconds.map { Int64(clamping: $0) }
         )
+        draft.project = context.project
         draft.aibrix = try AIBrixExtension.taken(from: request.aibrix)
         guard request.inlineInput.readableBytes == 0 else {
             return try await self.createInline(request, draft, call)
@@ -95,6 +96,7 @@ extension BatchesHandlers {
             outputLifetimeSeconds: first.outputLifetimeSeconds
         )
         draft.retryOf = first.id
+        draft.project = first.project
         draft.aibrix = first.aibrix
         let threads = self.bytes.threads
         return try await self.create(draft, call, filename: "\(first.id)_retry.jsonl") {
@@ -143,7 +145,9 @@ extension BatchesHandlers {
     ) async throws -> BatchRecord {
         let id = self.platform.makeID(.batch)
         do {
-            try await self.inputs.compose(tenant: draft.tenant, filename: filename, next: next) { fence, input in
+            try await self.inputs.compose(tenant: draft.tenant, filename: filename, next: next) { fence, file in
+                var input = file
+                input.project = draft.project
                 let batch = self.record(draft, input, id: id)
                 let changes: [RecordChange] = [fence, .insert(try StoredRecord(input))]
                 try await self.store(batch, after: changes, adding: [.bytes, .batches], call)
@@ -195,6 +199,7 @@ extension BatchesHandlers {
             outputLifetimeSeconds: draft.outputLifetimeSeconds
         )
         batch.retryOf = draft.retryOf
+        batch.project = draft.project
         batch.aibrix = draft.aibrix
         if let findings = input.input, findings.problems.isEmpty {
             batch.enqueued = EnqueuedWork(lines: findings.lines, bytes: input.bytes)
@@ -235,5 +240,6 @@ private struct BatchDraft: Sendable {
     var metadata: [String: String]
     var outputLifetimeSeconds: Int64?
     var retryOf: String?
+    var project: String?
     var aibrix: AIBrixExtension?
 }

@@ -33,7 +33,7 @@ struct BatchesHandlers: Sendable {
             }
         }
         router.register(BatchesService.listBatches) { request, context in
-            try await answering { try await self.list(request, context.tenant) }
+            try await answering { try await self.list(request, context.tenant, context.project) }
         }
         router.register(BatchesService.cancelBatch) { request, context in
             try await answering {
@@ -91,28 +91,45 @@ struct BatchesHandlers: Sendable {
         return batch
     }
 
-    private func list(_ request: ListBatchesRequest, _ tenant: String) async throws -> ListBatchesResponse {
+    private func list(
+        _ request: ListBatchesRequest,
+        _ tenant: String,
+        _ project: String?
+    ) async throws -> ListBatchesResponse {
         guard request.after.isEmpty || ObjectID.isWellFormed(request.after, .batch) else {
             throw RPCErrors.invalid("after", "'after' is the id of a batch.")
         }
-        let limit = min(max(Int(request.limit), 1), Self.maximumPageBatches)
-        let page = try await self.store.list(
-            RecordQuery(
-                kind: .batch,
-                tenant: tenant,
-                after: request.after.isEmpty ? nil : request.after,
-                limit: limit + 1
+        var wanted = min(max(Int(request.limit), 1), Self.maximumPageBatches)
+        var batches: [BatchRecord] = []
+        var after = request.after.isEmpty ? nil : request.after
+        var hasMore = true
+        // Other projects' batches are not shown, so a page may take several reads.
+        while wanted > 0, hasMore {
+            let page = try await self.store.list(
+                RecordQuery(
+                    kind: .batch,
+                    tenant: tenant,
+                    after: after,
+                    limit: wanted + 1
+                )
             )
-        )
-        let batches = page.prefix(limit).compactMap { stored -> Batch? in
-            do {
-                return Batch(try stored.decoded(BatchRecord.self).object)
-            } catch {
-                // One damaged record must not take the list with it; asked for by its id it is an error.
-                self.logger.error("a batch cannot be read", metadata: ["error": "\(error)"])
-                return nil
-            }
+            hasMore = page.count > wanted
+            let shown = page.prefix(wanted)
+            after = shown.last?.key.id
+            let found = shown.compactMap(self.readable).filter { $0.project == project ?? $0.project }
+            batches += found
+            wanted -= found.count
         }
-        return ListBatchesResponse(batches: batches, hasMore: page.count > limit)
+        return ListBatchesResponse(batches: batches.map(Batch.init), hasMore: hasMore)
+    }
+
+    /// One damaged record must not take the list with it; asked for by its id it is an error.
+    private func readable(_ stored: StoredRecord) -> BatchRecord? {
+        do {
+            return try stored.decoded(BatchRecord.self).object
+        } catch {
+            self.logger.error("a batch cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 }

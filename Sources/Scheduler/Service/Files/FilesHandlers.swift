@@ -32,7 +32,7 @@ struct FilesHandlers: Sendable {
             try await answering { try await self.write(request, context.tenant) }
         }
         router.register(FilesService.completeUpload) { request, context in
-            try await answering { try await self.complete(request, context.tenant) }
+            try await answering { try await self.complete(request, context.tenant, context.project) }
         }
         router.register(FilesService.abortUpload) { request, context in
             try await answering { try await self.abort(request, context.tenant) }
@@ -43,7 +43,7 @@ struct FilesHandlers: Sendable {
             }
         }
         router.register(FilesService.listFiles) { request, context in
-            try await answering { try await self.list(request, context.tenant) }
+            try await answering { try await self.list(request, context.tenant, context.project) }
         }
         router.register(FilesService.deleteFile) { request, context in
             try await answering { try await self.delete(request, context.tenant) }
@@ -89,7 +89,11 @@ extension FilesHandlers {
         return WriteChunkResponse(stagedBytes: staged)
     }
 
-    private func complete(_ request: CompleteUploadRequest, _ tenant: String) async throws -> CompleteUploadResponse {
+    private func complete(
+        _ request: CompleteUploadRequest,
+        _ tenant: String,
+        _ project: String?
+    ) async throws -> CompleteUploadResponse {
         let upload = try self.upload(request.uploadID, tenant)
         let purpose = try self.purpose(request.purpose)
         guard !request.filename.isEmpty, request.filename.utf8.count <= Self.maximumFilenameBytes else {
@@ -111,7 +115,7 @@ extension FilesHandlers {
             purpose: purpose,
             now: self.platform.time.monotonicSeconds
         ) { findings in
-            let record = FileRecord(
+            var record = FileRecord(
                 id: upload.fileID,
                 tenant: tenant,
                 bytes: Int64(clamping: request.bytes),
@@ -121,6 +125,7 @@ extension FilesHandlers {
                 purpose: purpose,
                 input: findings
             )
+            record.project = project
             await self.platform.wait(if: .waitBeforeFileRecord)
             guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
                 throw RPCErrors.store(.unavailable("the bytes took too long"))
@@ -158,7 +163,11 @@ extension FilesHandlers {
 // MARK: - Files
 
 extension FilesHandlers {
-    private func list(_ request: ListFilesRequest, _ tenant: String) async throws -> ListFilesResponse {
+    private func list(
+        _ request: ListFilesRequest,
+        _ tenant: String,
+        _ project: String?
+    ) async throws -> ListFilesResponse {
         guard request.after.isEmpty || ObjectID.isWellFormed(request.after, .file) else {
             throw RPCErrors.invalid("after", "'after' is the id of a file.")
         }
@@ -167,7 +176,7 @@ extension FilesHandlers {
         var after = request.after.isEmpty ? nil : request.after
         var hasMore = true
         let now = self.platform.time.unixSeconds
-        // Expired files are not there, so a page may take several reads.
+        // Expired files are not there, and other projects' are not shown, so a page may take several reads.
         while wanted > 0, hasMore {
             let page = try await self.store.list(
                 RecordQuery(
@@ -182,7 +191,9 @@ extension FilesHandlers {
             hasMore = page.count > wanted
             let shown = page.prefix(wanted)
             after = shown.last?.key.id
-            let live = shown.compactMap(self.readable).filter { !$0.isExpired(at: now) }
+            let live = shown.compactMap(self.readable).filter { file in
+                !file.isExpired(at: now) && file.project == project ?? file.project
+            }
             files += live
             wanted -= live.count
         }

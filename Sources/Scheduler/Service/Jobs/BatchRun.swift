@@ -365,20 +365,18 @@ struct BatchRun: Sendable {
             (batch.errorFileID, "errors", assembled.errorBytes, assembled.result.counts.failed),
         ]
         return try files.filter { $0.3 > 0 }.map { id, name, bytes, _ in
-            .insert(
-                try StoredRecord(
-                    FileRecord(
-                        id: id,
-                        tenant: batch.tenant,
-                        bytes: bytes,
-                        createdAt: now,
-                        expiresAt: lifetime.map { now + $0 },
-                        filename: "\(batch.id)_\(name).jsonl",
-                        purpose: .batchOutput,
-                        blob: FileBytes.outputKey(id, epoch: batch.epoch)
-                    )
-                )
+            var file = FileRecord(
+                id: id,
+                tenant: batch.tenant,
+                bytes: bytes,
+                createdAt: now,
+                expiresAt: lifetime.map { now + $0 },
+                filename: "\(batch.id)_\(name).jsonl",
+                purpose: .batchOutput,
+                blob: FileBytes.outputKey(id, epoch: batch.epoch)
             )
+            file.project = batch.project
+            return .insert(try StoredRecord(file))
         }
     }
 }
