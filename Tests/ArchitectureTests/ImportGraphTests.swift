@@ -12,6 +12,7 @@ struct ImportGraphTests {
         "SchedulerCore": ["Synchronization"],
         "SchedulerStores": ["Foundation", "Glibc", "Synchronization"],
         "SchedulerService": ["Glibc", "Synchronization"],
+        "ProtoMessages": ["Glibc"],
         "ProtoRPC": ["Synchronization"],
         "ProtoTLS": ["Glibc", "Synchronization"],
         "GatewayAPI": ["FoundationEssentials", "Glibc", "Musl", "Darwin"],

@@ -162,9 +162,10 @@ class FileOutput:
         out.line("self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)")
         out.close()
         out.line()
-        out.line("/// Appends the encoded message.")
-        out.open("public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError)")
-        out.line("try ProtoCodec.encode(self, into: &buffer)")
+        out.line("/// Appends the encoded message behind what `prefix` writes.")
+        out.open("public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) "
+                 "throws(ProtoEncodingError)")
+        out.line("try ProtoCodec.encode(self, into: &buffer, behind: prefix)")
         out.close()
         out.close()
         out.line()

@@ -15,9 +15,9 @@ public struct GetStatusRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -64,9 +64,9 @@ public struct GetStatusResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -129,9 +129,9 @@ public struct EngineStatus: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 

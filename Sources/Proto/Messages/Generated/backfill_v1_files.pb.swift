@@ -59,9 +59,9 @@ public struct File: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -118,9 +118,9 @@ public struct BeginUploadRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -165,9 +165,9 @@ public struct BeginUploadResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -215,9 +215,9 @@ public struct WriteChunkRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -260,9 +260,9 @@ public struct WriteChunkResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -311,9 +311,9 @@ public struct CompleteUploadRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -361,9 +361,9 @@ public struct CompleteUploadResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -402,9 +402,9 @@ public struct AbortUploadRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -434,9 +434,9 @@ public struct AbortUploadResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -471,9 +471,9 @@ public struct GetFileRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -510,9 +510,9 @@ public struct GetFileResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -560,9 +560,9 @@ public struct ListFilesRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -608,9 +608,9 @@ public struct ListFilesResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -652,9 +652,9 @@ public struct DeleteFileRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -684,9 +684,9 @@ public struct DeleteFileResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -727,9 +727,9 @@ public struct ReadFileRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -776,9 +776,9 @@ public struct ReadFileResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 

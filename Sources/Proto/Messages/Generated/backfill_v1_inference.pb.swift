@@ -47,9 +47,9 @@ public struct InferHead: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -102,9 +102,9 @@ public struct InferRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -167,9 +167,9 @@ public struct InferResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -225,9 +225,9 @@ public struct InferAnswerHead: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -269,9 +269,9 @@ public struct InferChunk: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -313,9 +313,9 @@ public struct Credit: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -357,9 +357,9 @@ public struct InferUnaryRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
@@ -403,9 +403,9 @@ public struct InferUnaryResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 

@@ -39,9 +39,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message.
-        public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer)
+        /// Appends the encoded message behind what `prefix` writes.
+        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
         }
     }
 
@@ -95,9 +95,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message.
-        public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer)
+        /// Appends the encoded message behind what `prefix` writes.
+        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
         }
     }
 
@@ -142,9 +142,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message.
-        public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer)
+        /// Appends the encoded message behind what `prefix` writes.
+        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
         }
     }
 
@@ -194,9 +194,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message.
-        public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer)
+        /// Appends the encoded message behind what `prefix` writes.
+        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
         }
     }
 
@@ -246,9 +246,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message.
-        public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer)
+        /// Appends the encoded message behind what `prefix` writes.
+        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
         }
     }
 
