@@ -49,7 +49,7 @@ public struct RPCCaller: Sendable, Hashable {
     func refusal(of request: RequestEnvelope, allowed: RPCRoles) -> RPCError? {
         // Most callers need no look at the metadata.
         guard !self.mayDoEverything else { return nil }
-        let tenant = RPCMetadata(request.metadata)["tenant"]
+        let tenant = request.metadata["tenant"]
         return self.refusal(method: "\(request.service)/\(request.method)", allowed: allowed, tenant: tenant)
     }
 

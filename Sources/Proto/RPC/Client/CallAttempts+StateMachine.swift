@@ -7,8 +7,14 @@ struct CallAttemptsStateMachine {
         case giveUp(RPCError)
     }
 
-    /// Servers that have failed the call since the last pause.
-    private(set) var tried: Set<RPCClient.Endpoint> = []
+    /// Servers that have got the call since the last pause.
+    var tried: Set<RPCClient.Endpoint> {
+        self.current.map { self.failedAt.union([$0]) } ?? self.failedAt
+    }
+
+    /// Most calls succeed at once and need no set.
+    private var current: RPCClient.Endpoint?
+    private var failedAt: Set<RPCClient.Endpoint> = []
 
     private let policy: RetryPolicy
     private let mayRunTwice: Bool
@@ -25,7 +31,8 @@ struct CallAttemptsStateMachine {
 
     /// The call goes to a server.
     mutating func begin(at endpoint: RPCClient.Endpoint) {
-        self.tried.insert(endpoint)
+        self.failedAt = self.tried
+        self.current = endpoint
     }
 
     /// It failed there.
@@ -61,7 +68,8 @@ struct CallAttemptsStateMachine {
         let pause = self.policy.backOff.delay(afterFailures: self.pauses + 1)
         guard pause < remaining else { return self.giveUp(error) }
         self.pauses += 1
-        self.tried = []
+        self.current = nil
+        self.failedAt = []
         return .again(after: pause)
     }
 

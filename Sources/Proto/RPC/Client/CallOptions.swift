@@ -1,13 +1,21 @@
+import ProtoMessages
+
 /// How a call is made.
 public struct CallOptions: Sendable {
     /// Time until the call fails with DEADLINE_EXCEEDED; it travels with the call. Default 30 s.
     public var timeout: Duration
     /// Pairs that travel with the call; keys are lower-cased (G3-04) and may repeat. Default none.
-    public var metadata: [(String, String)]
+    public var metadata: [(String, String)] {
+        get { self.pairs.map { ($0.key, $0.value) } }
+        set { self.pairs = Self.pairs(of: newValue) }
+    }
     /// Which connections carry the call. Default control.
     public var lane: RPCClient.Lane
     /// The one server that may take the call, as after an earlier `RPCReply`; nil: any. Default nil.
     public var endpoint: RPCClient.Endpoint?
+
+    /// The metadata as it travels: made once for all calls with these options.
+    private(set) var pairs: [Envelope.KeyValue]
 
     /// Makes options.
     public init(
@@ -17,9 +25,13 @@ public struct CallOptions: Sendable {
         endpoint: RPCClient.Endpoint? = nil
     ) {
         self.timeout = timeout
-        self.metadata = metadata
+        self.pairs = Self.pairs(of: metadata)
         self.lane = lane
         self.endpoint = endpoint
+    }
+
+    private static func pairs(of metadata: [(String, String)]) -> [Envelope.KeyValue] {
+        metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
     }
 }
 

@@ -1,24 +1,13 @@
 import NIOCore
 import Synchronization
 
-/// One caller that waits for its answer. It is resumed exactly once: by the answer, the deadline, its task's
+/// One task that waits for its answer. It is resumed exactly once: by the answer, the deadline, its task's
 /// cancellation or the end of the connection, whichever is first.
 final class ClientCall: Sendable {
     /// The response's payload, or why there is none.
     typealias Outcome = Result<ByteBuffer, RPCError>
 
-    /// Who waits: a task, or code that runs where the answer comes.
-    enum Waiter {
-        case task(CheckedContinuation<Outcome, Never>)
-        case callback(@Sendable (Outcome) -> Void)
-
-        func resume(returning outcome: Outcome) {
-            switch self {
-            case .task(let continuation): continuation.resume(returning: outcome)
-            case .callback(let callback): callback(outcome)
-            }
-        }
-    }
+    typealias Waiter = CheckedContinuation<Outcome, Never>
 
     private struct State {
         var streamID: UInt32?
@@ -81,5 +70,19 @@ final class ClientCall: Sendable {
         if let (waiter, outcome) = ended {
             waiter?.resume(returning: outcome)
         }
+    }
+}
+
+/// A caller that is told its answer on the connection's event loop. The connection's state machine holds it until then,
+/// so that it is told once; nobody else can end the call, which needs no lock therefore.
+struct ClientCallback: Sendable {
+    let connection: ClientConnection
+    let deadline: NIODeadline
+    let completion: @Sendable (ClientCall.Outcome) -> Void
+
+    /// The end of the call.
+    func finish(_ outcome: ClientCall.Outcome) {
+        self.connection.leave()
+        self.completion(outcome)
     }
 }

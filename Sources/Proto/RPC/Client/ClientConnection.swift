@@ -10,6 +10,8 @@ final class ClientConnection: Sendable {
     enum Submission: Sendable {
         /// A call and its request envelope.
         case start(ClientCall, ByteBuffer)
+        /// A call that is answered by a callback.
+        case startCallback(ClientCallback, ByteBuffer)
         /// The caller does not wait any more.
         case forget(ClientCall)
         /// A stream and its request envelope.
@@ -117,7 +119,7 @@ final class ClientConnection: Sendable {
         return RPCError(code: .resourceExhausted, message: message, notSent: true)
     }
 
-    private func leave() {
+    func leave() {
         self.callsInFlight.subtract(1, ordering: .relaxed)
     }
 
@@ -128,7 +130,7 @@ final class ClientConnection: Sendable {
         let call = ClientCall(deadline: deadline)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                guard call.wait(.task(waiter)) else { return }
+                guard call.wait(waiter) else { return }
                 if !self.submit(.start(call, request)) {
                     call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
                 }
@@ -141,21 +143,30 @@ final class ClientConnection: Sendable {
 
     /// Sends a call. `completion` is called once: on the connection's event loop, or here if the call is refused at once.
     func perform(
-        _ request: ByteBuffer,
+        _ head: FrameEncoding.Head,
+        _ request: some ProtoMessage,
         deadline: NIODeadline,
         completion: @escaping @Sendable (ClientCall.Outcome) -> Void
     ) {
         if let error = self.enter() { return completion(.failure(error)) }
-        let call = ClientCall(deadline: deadline)
-        _ = call.wait(
-            .callback { outcome in
-                self.leave()
-                completion(outcome)
+        let callback = ClientCallback(connection: self, deadline: deadline, completion: completion)
+        do throws(RPCError) {
+            if self.channel.eventLoop.inEventLoop {
+                try self.handler.value.start(callback, head, request)
+            } else {
+                let data = try FrameEncoding.request(head, request, maximumDataBytes: self.maximumDataBytes)
+                guard self.submit(.startCallback(callback, data)) else { throw self.isClosedError }
             }
-        )
-        if !self.submit(.start(call, request)) {
-            call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
+        } catch {
+            var error = error
+            error.notSent = true
+            callback.finish(.failure(error))
         }
+    }
+
+    /// What a call meets that comes too late.
+    var isClosedError: RPCError {
+        RPCError(code: .unavailable, message: "the connection to \(self.endpoint) is closed", notSent: true)
     }
 
     /// Opens a stream. Each success has to be followed by `close`.
@@ -166,8 +177,7 @@ final class ClientConnection: Sendable {
         let stream = ClientStream(kind: kind, deadline: deadline, connection: self)
         guard self.submit(.open(stream, request)) else {
             self.leave()
-            let message = "the connection to \(self.endpoint) is closed"
-            throw RPCError(code: .unavailable, message: message, notSent: true)
+            throw self.isClosedError
         }
         return stream
     }
@@ -246,6 +256,8 @@ final class ClientConnection: Sendable {
         for submission in self.submissions.close() {
             switch submission {
             case .start(let call, _): call.fail(.unavailable, message)
+            case .startCallback(let callback, _):
+                callback.finish(.failure(RPCError(code: .unavailable, message: message, notSent: true)))
             case .open(let stream, _):
                 stream.fail(RPCError(code: .unavailable, message: message, notSent: true), atOnce: true)
             case .forget, .message, .halfClose, .leave: break

@@ -15,6 +15,8 @@ extension ClientConnectionHandler {
             switch submission {
             case .start(let call, let data):
                 self.start(call, data, context: context)
+            case .startCallback(let callback, let data):
+                self.start(callback, data, context: context)
             case .forget(let call):
                 if let streamID = call.streamID { self.machine.forget(streamID: streamID) }
             case .open(let stream, let data):
@@ -31,9 +33,68 @@ extension ClientConnectionHandler {
         }
         self.batch.removeAll(keepingCapacity: true)
         self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
-        if self.machine.isWornOut { connection.end() }
+        self.endSending(context)
+    }
+
+    private func endSending(_ context: ChannelHandlerContext) {
+        if self.machine.isWornOut { self.connection?.end() }
         self.resumeReading()
         self.closeIfDone(context)
+    }
+
+    /// A call from the event loop, without a hop: its request is encoded behind those that wait for the next flush, which
+    /// comes when the loop has done what it is at, so that calls made in one turn go out together.
+    ///
+    /// - Throws: why it was not sent.
+    func start(
+        _ callback: ClientCallback,
+        _ head: FrameEncoding.Head,
+        _ request: some ProtoMessage
+    ) throws(RPCError) {
+        guard let context = self.context else { throw callback.connection.isClosedError }
+        let now = context.eventLoop.now
+        switch self.machine.start(.callback(callback), deadline: callback.deadline, now: now) {
+        case .send(let streamID, let deadline):
+            do throws(RPCError) {
+                try self.writer.append(to: context) { buffer throws(RPCError) in
+                    try FrameEncoding.append(
+                        request,
+                        in: EnvelopeFields(of: head),
+                        behind: .init(streamID: streamID, type: .request),
+                        maximumDataBytes: self.maximumDataBytes,
+                        to: &buffer
+                    )
+                }
+            } catch {
+                self.machine.forget(streamID: streamID)
+                throw error
+            }
+            if let deadline { self.setTimer(deadline, context: context) }
+            self.flushSoon(context)
+        case .refuse(let error):
+            throw error
+        }
+    }
+
+    private func flushSoon(_ context: ChannelHandlerContext) {
+        guard !self.willFlush else { return }
+        self.willFlush = true
+        context.eventLoop.assumeIsolated().execute {
+            self.willFlush = false
+            guard let context = self.context else { return }
+            self.writer.flush(to: context)
+            self.endSending(context)
+        }
+    }
+
+    private func start(_ callback: ClientCallback, _ data: ByteBuffer, context: ChannelHandlerContext) {
+        switch self.machine.start(.callback(callback), deadline: callback.deadline, now: context.eventLoop.now) {
+        case .send(let streamID, let deadline):
+            self.writer.append(data, type: .request, streamID: streamID, to: context)
+            if let deadline { self.setTimer(deadline, context: context) }
+        case .refuse(let error):
+            callback.finish(.failure(error))
+        }
     }
 
     func start(_ call: ClientCall, _ data: ByteBuffer, context: ChannelHandlerContext) {

@@ -23,6 +23,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     var timer: Scheduled<Void>?
     var retireTimer: Scheduled<Void>?
     var wasAnswered = false
+    /// Whether frames of calls from the event loop are about to be flushed.
+    var willFlush = false
     var held = HeldFrame()
 
     let hello: HelloRequest
@@ -103,6 +105,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             let outcome = ResponseEnvelope.outcome(reading: frame.data)
             switch caller {
             case .call(let call): call.finish(outcome)
+            case .callback(let callback): callback.finish(outcome)
             case .stream(let stream): stream.state.withMachine { $0.responseReceived(outcome) }
             case .session(let call): self.answered(call, outcome, context: context)
             }
@@ -120,7 +123,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             break
         case .fail(let caller):
             caller.fail(.internal, "the server answered a unary call with a stream")
-        case .deliver(.call):
+        case .deliver(.call), .deliver(.callback):
             // Only streams are started as such.
             break
         case .deliver(.session):

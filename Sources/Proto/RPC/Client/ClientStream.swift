@@ -1,4 +1,5 @@
 import NIOCore
+import ProtoMessages
 import Synchronization
 
 /// One stream on the client: joins its caller's task with the event loop.
@@ -24,8 +25,17 @@ final class ClientStream: MessageSource, MessageSink {
         return streamID == 0 ? nil : streamID
     }
 
-    func next() async throws(RPCError) -> ByteBuffer? {
-        try await self.state.next { self.connection.resumeReading() }
+    func poll() throws(RPCError) -> MessagePoll {
+        try self.state.poll { self.connection.resumeReading() }
+    }
+
+    func wait() async {
+        await self.state.wait()
+    }
+
+    /// Its id, which is in front of each message, may not be known yet.
+    func sendNow(_ message: some ProtoMessage) -> Bool {
+        false
     }
 
     func send(_ message: ByteBuffer) async throws(RPCError) {
@@ -55,6 +65,7 @@ final class ClientStream: MessageSource, MessageSink {
 /// Who waits for frames of a stream.
 enum ClientCaller: Sendable {
     case call(ClientCall)
+    case callback(ClientCallback)
     case stream(ClientStream)
     /// The connection itself.
     case session(SessionCall)
@@ -63,6 +74,7 @@ enum ClientCaller: Sendable {
     func refuse(_ error: RPCError) {
         switch self {
         case .call(let call): call.finish(.failure(error))
+        case .callback(let callback): callback.finish(.failure(error))
         case .stream(let stream): stream.fail(error, atOnce: true)
         case .session: break
         }
@@ -71,6 +83,7 @@ enum ClientCaller: Sendable {
     func fail(_ code: RPCStatus.Code, _ message: String, atOnce: Bool = true) {
         switch self {
         case .call(let call): call.fail(code, message)
+        case .callback(let callback): callback.finish(.failure(RPCError(code: code, message: message)))
         case .stream(let stream): stream.fail(RPCError(code: code, message: message), atOnce: atOnce)
         case .session: break
         }

@@ -18,20 +18,24 @@ extension RPCClient {
         options: CallOptions = CallOptions(),
         completion: @escaping @Sendable (Result<Response, RPCError>) -> Void
     ) {
-        let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
+        let now = NIODeadline.now()
+        let deadline = now + TimeAmount(clamping: options.timeout)
         do throws(RPCError) {
             let connection = try self.connectionNow(options)
-            let metadata = Self.metadata(of: options)
-            let data = try self.encode(method, request, deadline: deadline, metadata: metadata)
-            connection.perform(data, deadline: deadline) { outcome in
-                completion(
-                    outcome.flatMap { payload in
-                        Result { () throws(RPCError) -> Response in try Self.decode(payload) }
-                    }
-                )
+            let head = Self.head(method, deadline: deadline, now: now, options)
+            connection.perform(head, request, deadline: deadline) { outcome in
+                completion(Self.decode(outcome))
             }
         } catch {
             completion(.failure(error))
+        }
+    }
+
+    private static func decode<Response: ProtoMessage>(_ outcome: ClientCall.Outcome) -> Result<Response, RPCError> {
+        do throws(RPCError) {
+            return .success(try self.decode(try outcome.get()))
+        } catch {
+            return .failure(error)
         }
     }
 

@@ -76,12 +76,14 @@ public final class RPCClient: Service {
         options: CallOptions = CallOptions()
     ) async throws(RPCError) -> RPCReply<Response> {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
-        let metadata = Self.metadata(of: options)
-        let hasKey = metadata.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
+        let hasKey = options.pairs.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
         var attempts = self.attempts(mayRunTwice: method.isIdempotent || hasKey)
         while true {
             let connection = try await self.connection(for: &attempts, options, deadline: deadline)
-            let data = try self.encode(method, request, deadline: deadline, metadata: metadata)
+            let head = Self.head(method, deadline: deadline, now: .now(), options)
+            let data = try Self.unsent { () throws(RPCError) in
+                try FrameEncoding.request(head, request, maximumDataBytes: connection.maximumDataBytes)
+            }
             switch await connection.perform(data, deadline: deadline) {
             case .success(let payload):
                 let message: Response = try Self.decode(payload)
@@ -101,7 +103,7 @@ public final class RPCClient: Service {
     ) async throws(RPCError) -> (ClientConnection, ClientStream) {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
         var head = head
-        head.metadata = Self.metadata(of: options)
+        head.metadata = options.pairs
         // Once it is on its way a stream is its caller's, who has perhaps sent on it.
         var attempts = self.attempts(mayRunTwice: false)
         while true {
@@ -116,27 +118,23 @@ public final class RPCClient: Service {
         }
     }
 
-    func encode<Request, Response>(
+    static func head<Request, Response>(
         _ method: RPCMethod<Request, Response>,
-        _ request: Request,
         deadline: NIODeadline,
-        metadata: [Envelope.KeyValue]
-    ) throws(RPCError) -> ByteBuffer {
-        let head = FrameEncoding.Head(
+        now: NIODeadline,
+        _ options: CallOptions
+    ) -> FrameEncoding.Head {
+        FrameEncoding.Head(
             service: method.service,
             method: method.name,
             // 0 would mean no limit (G3-05).
-            timeoutNanoseconds: max(1, (deadline - .now()).nanoseconds),
-            metadata: metadata
+            timeoutNanoseconds: max(1, (deadline - now).nanoseconds),
+            metadata: options.pairs
         )
-        let maximum = self.configuration.frame.maximumDataBytes
-        return try Self.unsent { () throws(RPCError) in
-            try FrameEncoding.request(head, request, maximumDataBytes: maximum)
-        }
     }
 
     /// What fails before anything was written says so.
-    private static func unsent<Result>(_ body: () throws(RPCError) -> Result) throws(RPCError) -> Result {
+    static func unsent<Result>(_ body: () throws(RPCError) -> Result) throws(RPCError) -> Result {
         do throws(RPCError) {
             return try body()
         } catch {
@@ -144,10 +142,6 @@ public final class RPCClient: Service {
             error.notSent = true
             throw error
         }
-    }
-
-    static func metadata(of options: CallOptions) -> [Envelope.KeyValue] {
-        options.metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
     }
 
     static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {

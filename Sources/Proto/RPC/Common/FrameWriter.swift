@@ -38,6 +38,34 @@ final class FrameWriter {
         }
     }
 
+    /// Adds frames that were written before.
+    func append(frames: ByteBuffer, to context: ChannelHandlerContext) {
+        self.needsFlush = true
+        if frames.readableBytes >= Self.largeDataBytes {
+            self.writeGathered(to: context)
+            context.write(NIOAny(frames), promise: nil)
+        } else {
+            self.gathered.writeImmutableBuffer(frames)
+            if self.gathered.readableBytes >= Self.gatherBytes {
+                self.writeGathered(to: context)
+            }
+        }
+    }
+
+    /// Adds a frame that `encode` appends behind those gathered: a message is written once, where it is sent from.
+    ///
+    /// - Throws: what `encode` throws; it must have appended nothing then.
+    func append(
+        to context: ChannelHandlerContext,
+        _ encode: (inout ByteBuffer) throws(RPCError) -> Void
+    ) throws(RPCError) {
+        try encode(&self.gathered)
+        self.needsFlush = true
+        if self.gathered.readableBytes >= Self.gatherBytes {
+            self.writeGathered(to: context)
+        }
+    }
+
     /// Sends what was added since the last flush.
     ///
     /// - Parameter promise: done when all of it is on the socket; failed when it will not get there.
@@ -51,9 +79,10 @@ final class FrameWriter {
             context.write(NIOAny(output), promise: promise)
         }
         context.flush()
-        // The storage is used again unless the socket still holds it.
+        // The storage is used again unless the socket still holds it, or it had to grow for a large frame.
+        guard output.capacity <= 2 * Self.gatherBytes, self.gathered.capacity == 0 else { return }
         output.clear()
-        if self.gathered.capacity == 0 { self.gathered = output }
+        self.gathered = output
     }
 
     /// Sends what was added since the last flush, of which so many bytes are messages of streams: they count as on their

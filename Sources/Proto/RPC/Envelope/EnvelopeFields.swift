@@ -1,75 +1,77 @@
 import NIOCore
 import ProtoMessages
 
-/// Fields of an envelope around its payload: their size first, so that all are written at once, without a buffer for each.
+/// The fields of an envelope around its payload: their sizes first, so that all is written at once.
 struct EnvelopeFields {
-    /// A payload's key and length; lengths within a frame's limit take at most 5 bytes.
-    static let longestPayloadPrefix = 1 + 5
+    /// What a request tells besides its payload; nil: a response, or no such fields.
+    private let head: FrameEncoding.Head?
+    private let payloadNumber: UInt8
+    /// Sizes of the fields before and behind the payload.
+    private let leadingBytes: Int
+    private let trailingBytes: Int
 
-    private var texts: [(number: UInt8, text: String)] = []
-    /// Number of the payload that follows; nil: none does.
-    private var payloadNumber: UInt8?
-    private var timeoutNanoseconds: Int64 = 0
-    private var metadata: [Envelope.KeyValue] = []
-    /// Size of the fields, without the payload's key and length.
-    private(set) var byteCount = 0
+    /// Those of a `Response`.
+    static let response = EnvelopeFields()
 
-    /// No fields.
-    init() {}
-
-    /// A payload alone.
-    init(payloadNumber: UInt8) {
-        self.payloadNumber = payloadNumber
+    private init() {
+        self.head = nil
+        self.payloadNumber = 2
+        self.leadingBytes = 0
+        self.trailingBytes = 0
     }
 
-    /// The fields of a `Request` up to its payload's length.
-    init(leadingFieldsOf head: FrameEncoding.Head) {
-        self.texts = [(1, head.service), (2, head.method)]
+    /// Those of a `Request`.
+    init(of head: FrameEncoding.Head) {
+        self.head = head
         self.payloadNumber = 3
-        self.byteCount = Self.bytes(of: head.service) + Self.bytes(of: head.method)
-    }
-
-    /// The fields of a `Request` behind its payload.
-    init(trailingFieldsOf head: FrameEncoding.Head) {
-        self.timeoutNanoseconds = head.timeoutNanoseconds
-        self.metadata = head.metadata
+        self.leadingBytes = Self.bytes(of: head.service) + Self.bytes(of: head.method)
+        var trailing = 0
         if head.timeoutNanoseconds != 0 {
-            self.byteCount += 1 + Self.varintBytes(UInt64(bitPattern: head.timeoutNanoseconds))
+            trailing += 1 + Self.varintBytes(UInt64(bitPattern: head.timeoutNanoseconds))
         }
         for pair in head.metadata {
             let content = Self.bytes(of: pair)
-            self.byteCount += 1 + Self.varintBytes(UInt64(content)) + content
+            trailing += 1 + Self.varintBytes(UInt64(content)) + content
         }
+        self.trailingBytes = trailing
     }
 
-    /// The size with the key and length of a payload; an empty one is left out, as proto3 does.
+    /// Size of the whole envelope. An empty payload is left out, as proto3 does.
     func byteCount(withPayloadOf payloadBytes: Int) -> Int {
-        guard self.payloadNumber != nil, payloadBytes > 0 else { return self.byteCount }
-        return self.byteCount + 1 + Self.varintBytes(UInt64(payloadBytes))
+        let prefix = payloadBytes > 0 ? 1 + Self.varintBytes(UInt64(payloadBytes)) : 0
+        return self.leadingBytes + prefix + payloadBytes + self.trailingBytes
     }
 
-    /// Writes the fields to the beginning of `bytes`, which holds `byteCount(withPayloadOf:)` at least.
-    func write(into bytes: UnsafeMutableRawBufferPointer, payloadBytes: Int = 0) {
-        var writer = FieldWriter(bytes)
-        for (number, text) in self.texts { writer.field(number, text) }
-        if let payloadNumber, payloadBytes > 0 { writer.lengthDelimited(payloadNumber, payloadBytes) }
-        if self.timeoutNanoseconds != 0 {
-            writer.byte(4 << 3)
-            writer.varint(UInt64(bitPattern: self.timeoutNanoseconds))
-        }
-        for pair in self.metadata {
-            writer.lengthDelimited(5, Self.bytes(of: pair))
-            writer.field(1, pair.key)
-            writer.field(2, pair.value)
+    /// Appends the fields up to the payload's length.
+    func writeLeading(payloadBytes: Int, into buffer: inout ByteBuffer) {
+        let count = self.byteCount(withPayloadOf: payloadBytes) - payloadBytes - self.trailingBytes
+        guard count > 0 else { return }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+            var writer = FieldWriter(bytes)
+            if let head {
+                writer.field(1, head.service)
+                writer.field(2, head.method)
+            }
+            if payloadBytes > 0 { writer.lengthDelimited(self.payloadNumber, payloadBytes) }
+            return count
         }
     }
 
-    /// Appends the fields.
-    func append(to buffer: inout ByteBuffer) {
-        guard self.byteCount > 0 else { return }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: self.byteCount) { bytes in
-            self.write(into: bytes)
-            return self.byteCount
+    /// Appends the fields behind the payload.
+    func writeTrailing(into buffer: inout ByteBuffer) {
+        guard let head, self.trailingBytes > 0 else { return }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: self.trailingBytes) { bytes in
+            var writer = FieldWriter(bytes)
+            if head.timeoutNanoseconds != 0 {
+                writer.byte(4 << 3)
+                writer.varint(UInt64(bitPattern: head.timeoutNanoseconds))
+            }
+            for pair in head.metadata {
+                writer.lengthDelimited(5, Self.bytes(of: pair))
+                writer.field(1, pair.key)
+                writer.field(2, pair.value)
+            }
+            return self.trailingBytes
         }
     }
 

@@ -2,17 +2,25 @@ import NIOCore
 import ProtoFraming
 import ProtoMessages
 
-/// Encodes the data of request and response frames.
+/// Encodes the data of frames, and whole frames where they go straight behind others that wait to be sent.
 ///
-/// A message is written once, behind a gap that then takes the envelope's leading fields, so that no payload is copied
-/// on the way out. The bytes are those that the generated `Envelope` types give.
+/// The size of all is known before the first byte is written: what is too long takes no memory, and a message is written
+/// once, where it stays. The bytes are those that the generated `Envelope` types give.
 enum FrameEncoding {
     /// What a request envelope tells besides its payload.
     struct Head {
         var service: String
         var method: String
         var timeoutNanoseconds: Int64 = 0
+        /// Keys in lower case.
         var metadata: [Envelope.KeyValue] = []
+    }
+
+    /// The header of a frame but for its length.
+    struct Header {
+        var streamID: UInt32
+        var type: FrameType
+        var flags: FrameFlags = []
     }
 
     /// A `Request` envelope around a message, or around none for a stream whose messages follow.
@@ -23,21 +31,27 @@ enum FrameEncoding {
         _ message: some ProtoMessage,
         maximumDataBytes: Int
     ) throws(RPCError) -> ByteBuffer {
-        let data = try self.enveloped(
-            message,
-            between: .init(leadingFieldsOf: head),
-            and: .init(trailingFieldsOf: head)
-        )
-        try self.check(data, maximumDataBytes: maximumDataBytes)
+        var data = ByteBuffer()
+        try self.append(message, in: EnvelopeFields(of: head), maximumDataBytes: maximumDataBytes, to: &data)
         return data
     }
 
     /// A `Request` envelope without a payload; throws what the other one does.
     static func request(_ head: Head, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
+        let fields = EnvelopeFields(of: head)
+        try self.check(fields.byteCount(withPayloadOf: 0), maximumDataBytes: maximumDataBytes)
         var data = ByteBuffer()
-        EnvelopeFields(leadingFieldsOf: head).append(to: &data)
-        EnvelopeFields(trailingFieldsOf: head).append(to: &data)
-        try self.check(data, maximumDataBytes: maximumDataBytes)
+        fields.writeLeading(payloadBytes: 0, into: &data)
+        fields.writeTrailing(into: &data)
+        return data
+    }
+
+    /// A `Response` envelope around a message.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
+    static func response(_ message: some ProtoMessage, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
+        var data = ByteBuffer()
+        try self.append(message, in: .response, maximumDataBytes: maximumDataBytes, to: &data)
         return data
     }
 
@@ -46,17 +60,7 @@ enum FrameEncoding {
     /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
     static func message(_ message: some ProtoMessage, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
         var data = ByteBuffer()
-        try self.serialize(message, into: &data)
-        try self.check(data, maximumDataBytes: maximumDataBytes)
-        return data
-    }
-
-    /// A `Response` envelope around a message.
-    ///
-    /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
-    static func response(_ message: some ProtoMessage, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
-        let data = try self.enveloped(message, between: .init(payloadNumber: 2), and: .init())
-        try self.check(data, maximumDataBytes: maximumDataBytes)
+        try self.append(message, maximumDataBytes: maximumDataBytes, to: &data)
         return data
     }
 
@@ -73,39 +77,49 @@ enum FrameEncoding {
         return ByteBuffer(bytes: [1 << 3 | 2, 2, 1 << 3, code])
     }
 
-    private static func enveloped(
+    /// Appends a message, in an envelope if one is given, and in a frame of its own if a header is given.
+    ///
+    /// - Parameter reserve: asked with the size of the data whether it may be appended.
+    /// - Returns: false, having appended nothing, when it may not.
+    /// - Throws: RESOURCE_EXHAUSTED, having appended nothing, when the frame's data would be longer than
+    ///   `maximumDataBytes` (G5-04).
+    @discardableResult static func append(
         _ message: some ProtoMessage,
-        between leading: EnvelopeFields,
-        and trailing: EnvelopeFields
-    ) throws(RPCError) -> ByteBuffer {
-        let gap = leading.byteCount + EnvelopeFields.longestPayloadPrefix
-        var data = ByteBuffer()
-        data.reserveCapacity(gap + self.expectedMessageBytes + trailing.byteCount)
-        data.moveWriterIndex(to: gap)
-        try self.serialize(message, into: &data)
-        let payloadBytes = data.readableBytes - gap
-        data.moveReaderIndex(forwardBy: gap - leading.byteCount(withPayloadOf: payloadBytes))
-        data.withUnsafeMutableReadableBytes { leading.write(into: $0, payloadBytes: payloadBytes) }
-        trailing.append(to: &data)
-        return data
-    }
-
-    /// Room for a small message, so that it needs no second allocation.
-    private static let expectedMessageBytes = 256
-
-    private static func check(_ data: ByteBuffer, maximumDataBytes: Int) throws(RPCError) {
-        guard data.readableBytes <= maximumDataBytes else {
-            throw .limit(
-                "the message takes \(data.readableBytes) bytes, a frame holds \(maximumDataBytes); send less at a time"
-            )
-        }
-    }
-
-    private static func serialize(_ message: some ProtoMessage, into buffer: inout ByteBuffer) throws(RPCError) {
+        in fields: EnvelopeFields? = nil,
+        behind header: Header? = nil,
+        maximumDataBytes: Int,
+        to buffer: inout ByteBuffer,
+        reserve: (Int) -> Bool = { _ in true }
+    ) throws(RPCError) -> Bool {
+        var dataBytes = 0
+        var isRefused = false
         do throws(ProtoEncodingError) {
-            try message.serialize(into: &buffer)
+            try message.serialize(into: &buffer) { messageBytes, buffer in
+                dataBytes = fields?.byteCount(withPayloadOf: messageBytes) ?? messageBytes
+                guard dataBytes <= maximumDataBytes else { return false }
+                isRefused = !reserve(dataBytes)
+                guard !isRefused else { return false }
+                buffer.reserveCapacity(minimumWritableBytes: FrameHeader.size + dataBytes)
+                if let header {
+                    let length = UInt32(clamping: dataBytes)
+                    FrameHeader(length: length, streamID: header.streamID, type: header.type, flags: header.flags)
+                        .write(into: &buffer)
+                }
+                fields?.writeLeading(payloadBytes: messageBytes, into: &buffer)
+                return true
+            }
         } catch {
+            if isRefused { return false }
+            try self.check(dataBytes, maximumDataBytes: maximumDataBytes)
             throw .limit("the message is too large to encode; send less at a time")
+        }
+        fields?.writeTrailing(into: &buffer)
+        return true
+    }
+
+    private static func check(_ dataBytes: Int, maximumDataBytes: Int) throws(RPCError) {
+        guard dataBytes <= maximumDataBytes else {
+            throw .limit("the message takes \(dataBytes) bytes, a frame holds \(maximumDataBytes); send less at a time")
         }
     }
 }

@@ -11,7 +11,7 @@ enum EnvelopeError: Error, Equatable {
 /// Walks over the fields of a protobuf message without copying them.
 ///
 /// Envelopes are read with it, not with the generated code, so that their limits hold before anything is allocated and
-/// a payload of megabytes stays where it arrived.
+/// a payload of megabytes stays where it arrived. Contents are ranges of offsets into the bytes.
 struct ProtoFieldReader {
     enum WireType: UInt64 {
         case varint = 0
@@ -29,15 +29,20 @@ struct ProtoFieldReader {
     private static let maximumLengthBytes = 5
     private static let maximumVarintBytes = 10
 
-    private(set) var buffer: ByteBuffer
+    private let bytes: UnsafeRawBufferPointer
+    private var offset: Int
+    private let end: Int
 
-    init(_ buffer: ByteBuffer) {
-        self.buffer = buffer
+    /// Reads all of `bytes`, or the message that a field of it holds.
+    init(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>? = nil) {
+        self.bytes = bytes
+        self.offset = range?.lowerBound ?? 0
+        self.end = range?.upperBound ?? bytes.count
     }
 
     /// The next field's key, or nil at the end.
     mutating func next() throws(EnvelopeError) -> Field? {
-        guard self.buffer.readableBytes > 0 else { return nil }
+        guard self.offset < self.end else { return nil }
         let key = try self.varint(maximumBytes: Self.maximumLengthBytes)
         // Field numbers are 1 ... 2^29 - 1; groups are not part of proto3.
         guard let type = WireType(rawValue: key & 7), (1..<(1 << 29)).contains(key >> 3) else {
@@ -53,44 +58,66 @@ struct ProtoFieldReader {
     private mutating func varint(maximumBytes: Int) throws(EnvelopeError) -> UInt64 {
         var value: UInt64 = 0
         for index in 0..<maximumBytes {
-            guard let byte = self.buffer.readInteger(as: UInt8.self) else { throw .malformed }
+            guard self.offset < self.end else { throw .malformed }
+            let byte = self.bytes[self.offset]
+            self.offset += 1
             value |= UInt64(byte & 0x7f) << UInt64(7 * index)
             if byte < 0x80 { return value }
         }
         throw .malformed
     }
 
-    /// A length-delimited field's content, sharing the storage.
-    mutating func bytes() throws(EnvelopeError) -> ByteBuffer {
+    /// Where a length-delimited field's content is.
+    mutating func content() throws(EnvelopeError) -> Range<Int> {
         let length = try self.varint(maximumBytes: Self.maximumLengthBytes)
-        guard length <= UInt64(self.buffer.readableBytes), let slice = self.buffer.readSlice(length: Int(length)) else {
-            throw .malformed
-        }
-        return slice
+        guard length <= UInt64(self.end - self.offset) else { throw .malformed }
+        let begin = self.offset
+        self.offset += Int(length)
+        return begin..<self.offset
+    }
+
+    /// Where a text is; bytes that are not UTF-8 are malformed. `check` looks at its length first.
+    mutating func text(
+        _ check: (Int) throws(EnvelopeError) -> Void = { _ throws(EnvelopeError) in }
+    ) throws(EnvelopeError) -> Range<Int> {
+        let range = try self.content()
+        try check(range.count)
+        guard UnsafeRawBufferPointer(rebasing: self.bytes[range]).isUTF8 else { throw .malformed }
+        return range
     }
 
     /// Passes over the content of a field that is of no interest.
     mutating func skip(_ type: WireType) throws(EnvelopeError) {
         switch type {
         case .varint: _ = try self.varint()
-        case .bytes: _ = try self.bytes()
+        case .bytes: _ = try self.content()
         case .fixed64: try self.skip(bytes: 8)
         case .fixed32: try self.skip(bytes: 4)
         }
     }
 
     private mutating func skip(bytes: Int) throws(EnvelopeError) {
-        guard self.buffer.readableBytes >= bytes else { throw .malformed }
-        self.buffer.moveReaderIndex(forwardBy: bytes)
+        guard self.end - self.offset >= bytes else { throw .malformed }
+        self.offset += bytes
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate var isUTF8: Bool {
+        // Nearly all texts are ASCII, which needs no decoder.
+        self.allSatisfy { $0 < 0x80 } || String(validating: self, as: UTF8.self) != nil
     }
 }
 
 extension ByteBuffer {
-    /// The bytes as text; anything that is not UTF-8 is malformed.
-    func validatedString() throws(EnvelopeError) -> String {
-        guard let text = self.withUnsafeReadableBytes({ String(validating: $0, as: UTF8.self) }) else {
-            throw .malformed
-        }
-        return text
+    /// Text that is known to be UTF-8, by offsets from the first readable byte.
+    func text(in range: Range<Int>) -> String {
+        self.getString(at: self.readerIndex + range.lowerBound, length: range.count) ?? ""
+    }
+
+    /// Bytes by offsets from the first readable one, sharing the storage.
+    func slice(in range: Range<Int>) -> ByteBuffer {
+        guard !range.isEmpty else { return ByteBuffer() }
+        return self.getSlice(at: self.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
     }
 }

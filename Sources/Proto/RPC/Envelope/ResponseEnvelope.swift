@@ -6,28 +6,34 @@ enum ResponseEnvelope {
     /// The payload, or the error that the status tells (G3-02). Bytes that are no `Response` are an INTERNAL error.
     static func outcome(reading data: ByteBuffer) -> Result<ByteBuffer, RPCError> {
         do throws(EnvelopeError) {
-            return try self.read(data)
+            let (status, payload) = try data.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
+                try self.fields(of: bytes)
+            }
+            if let status {
+                let status = try self.status(data.slice(in: status))
+                if status.code != RPCStatus.Code.ok.rawValue { return .failure(RPCError(status)) }
+            }
+            return .success(data.slice(in: payload))
         } catch {
             return .failure(RPCError(code: .internal, message: "the server's response envelope is malformed"))
         }
     }
 
-    private static func read(_ data: ByteBuffer) throws(EnvelopeError) -> Result<ByteBuffer, RPCError> {
-        var reader = ProtoFieldReader(data)
-        var payload = ByteBuffer()
-        var status: Envelope.Status?
+    private static func fields(
+        of bytes: UnsafeRawBufferPointer
+    ) throws(EnvelopeError) -> (status: Range<Int>?, payload: Range<Int>) {
+        var reader = ProtoFieldReader(bytes)
+        var payload = 0..<0
+        var status: Range<Int>?
         while let field = try reader.next() {
             switch (field.number, field.type) {
-            case (1, .bytes): status = try self.status(try reader.bytes())
-            case (2, .bytes): payload = try reader.bytes()
+            case (1, .bytes): status = try reader.content()
+            case (2, .bytes): payload = try reader.content()
             case (1...2, _): throw .malformed
             default: try reader.skip(field.type)
             }
         }
-        if let status, status.code != RPCStatus.Code.ok.rawValue {
-            return .failure(RPCError(status))
-        }
-        return .success(payload)
+        return (status, payload)
     }
 
     private static func status(_ data: ByteBuffer) throws(EnvelopeError) -> Envelope.Status {

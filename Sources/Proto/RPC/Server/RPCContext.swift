@@ -1,5 +1,4 @@
 public import NIOCore
-public import ProtoMessages
 
 /// What a handler knows about its call besides the request.
 public struct RPCContext: Sendable {
@@ -16,7 +15,7 @@ public struct RPCContext: Sendable {
     public let peer: SocketAddress?
     /// Names the call in logs: the metadata key `request-id`, or a name made here.
     public var requestID: String {
-        self.metadata["request-id"] ?? self.localRequestID
+        self.metadata["request-id"] ?? self.localID.description
     }
     /// Time the caller still waits, never below zero; nil when it set no limit. The handler's task is cancelled when it
     /// is over.
@@ -25,7 +24,7 @@ public struct RPCContext: Sendable {
     }
 
     private let deadline: NIODeadline?
-    private let localRequestID: String
+    private let localID: LocalRequestID
 
     /// Makes a context, for tests of handlers.
     public init(
@@ -40,7 +39,7 @@ public struct RPCContext: Sendable {
             caller: caller,
             deadline: timeout.map { .now() + TimeAmount(clamping: $0) },
             peer: peer,
-            localRequestID: requestID
+            localID: .given(requestID)
         )
     }
 
@@ -49,42 +48,25 @@ public struct RPCContext: Sendable {
         caller: RPCCaller,
         deadline: NIODeadline?,
         peer: SocketAddress?,
-        localRequestID: String
+        localID: LocalRequestID
     ) {
         self.metadata = metadata
         self.caller = caller
         self.deadline = deadline
         self.peer = peer
-        self.localRequestID = localRequestID
+        self.localID = localID
     }
 }
 
-/// Metadata of a call: pairs of text. Keys are lower case and may repeat (G3-04).
-public struct RPCMetadata: Sendable, Equatable {
-    /// The pairs, in the order in which they were sent.
-    public let pairs: [Envelope.KeyValue]
+/// The name of a call that its client did not name; text only when it is asked for.
+enum LocalRequestID: Sendable, CustomStringConvertible {
+    case given(String)
+    case numbered(connection: UInt64, streamID: UInt32)
 
-    /// Takes pairs; keys are lower-cased.
-    public init(_ pairs: [(String, String)] = []) {
-        self.init(pairs.map { Envelope.KeyValue(key: $0.0, value: $0.1) })
-    }
-
-    /// Takes pairs as they came; keys are lower-cased.
-    init(_ pairs: [Envelope.KeyValue]) {
-        let isLowerCase = pairs.allSatisfy { pair in
-            pair.key.utf8.allSatisfy { $0 < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+    var description: String {
+        switch self {
+        case .given(let text): text
+        case .numbered(let connection, let streamID): "\(connection)-\(streamID)"
         }
-        self.pairs =
-            isLowerCase ? pairs : pairs.map { Envelope.KeyValue(key: $0.key.lowercased(), value: $0.value) }
-    }
-
-    /// The first value of a key, given in lower case.
-    public subscript(key: String) -> String? {
-        self.pairs.first { $0.key == key }?.value
-    }
-
-    /// All values of a key, given in lower case.
-    public func values(of key: String) -> [String] {
-        self.pairs.filter { $0.key == key }.map(\.value)
     }
 }

@@ -9,17 +9,8 @@ public struct RPCRouter: Sendable {
     /// Runs a call on a stream. Gives the response frame's data, or nil where messages were the answer.
     typealias StreamHandler = @Sendable (ServerStream, RPCContext) async throws -> ByteBuffer?
 
-    /// Answers a call on the connection's event loop, at once: the request and the connection in, the response frame's
-    /// data out.
-    typealias ImmediateHandler = @Sendable (ImmediateCall) throws(RPCError) -> ByteBuffer
-
-    /// A call that is answered on the event loop.
-    struct ImmediateCall {
-        var streamID: UInt32
-        var request: RequestEnvelope
-        var peer: any SessionPeer
-        var maximumDataBytes: Int
-    }
+    /// Answers a call on the connection's event loop, at once and through the connection.
+    typealias ImmediateHandler = @Sendable (RequestEnvelope, UInt32, any SessionPeer) throws(RPCError) -> Void
 
     /// How calls of a method run, and who may make them.
     struct Entry: Sendable {
@@ -29,15 +20,22 @@ public struct RPCRouter: Sendable {
             case immediate(ImmediateHandler)
         }
 
+        let service: String
+        let method: String
         let run: Run
         let roles: RPCRoles
 
         var kind: StreamKind {
             if case .stream(let kind, _) = self.run { kind } else { .unary }
         }
+
+        /// Whether its streams are there to tell that the server stops.
+        var isWatch: Bool {
+            self.method == SessionService.watch.name && self.service == SessionService.name
+        }
     }
 
-    private var services: [String: [String: Entry]] = [:]
+    private var methods = MethodTable<Entry>()
 
     /// Makes a router without methods.
     public init() {}
@@ -143,12 +141,12 @@ public struct RPCRouter: Sendable {
         handler: @escaping @Sendable (Request, RPCContext) throws(RPCError) -> Response
     ) {
         self.add(
-            .immediate { call throws(RPCError) in
+            .immediate { envelope, streamID, peer throws(RPCError) in
                 // Already over (G3-05).
-                guard call.request.timeoutNanoseconds >= 0 else { throw .deadlineExceeded }
-                let request: Request = try Self.decode(call.request.payload)
-                let context = call.peer.context(of: call.request, streamID: call.streamID)
-                return try FrameEncoding.response(handler(request, context), maximumDataBytes: call.maximumDataBytes)
+                guard envelope.timeoutNanoseconds >= 0 else { throw .deadlineExceeded }
+                let request: Request = try Self.decode(envelope.payload)
+                let context = peer.context(of: envelope, streamID: streamID)
+                try peer.answer(streamID, try handler(request, context))
             },
             service: method.service,
             name: method.name,
@@ -161,12 +159,11 @@ public struct RPCRouter: Sendable {
         _ method: RPCMethod<Request, Response>,
         handler: @escaping @Sendable (Request, any SessionPeer) -> Response
     ) {
-        guard self.services[method.service]?[method.name] == nil else { return }
+        guard self.methods[method.service, method.name] == nil else { return }
         self.add(
-            .immediate { call throws(RPCError) in
-                let request: Request = try Self.decode(call.request.payload)
-                let response = handler(request, call.peer)
-                return try FrameEncoding.response(response, maximumDataBytes: Self.maximumLocalBytes)
+            .immediate { envelope, streamID, peer throws(RPCError) in
+                let request: Request = try Self.decode(envelope.payload)
+                try peer.answer(streamID, handler(request, peer))
             },
             service: method.service,
             name: method.name,
@@ -176,20 +173,26 @@ public struct RPCRouter: Sendable {
 
     /// Whether any method of a service is there.
     func has(service: String) -> Bool {
-        self.services[service] != nil
+        self.methods.has(service: service)
+    }
+
+    /// How calls of the method run that a request names.
+    ///
+    /// - Throws: UNIMPLEMENTED when there is no such method (G5-02).
+    func entry(of request: RequestEnvelope) throws(RPCError) -> Entry {
+        if let entry = request.withNames({ self.methods.find($0, $1) }) { return entry }
+        return try self.entry(service: request.service, method: request.method)
     }
 
     /// How calls of a method run.
     ///
     /// - Throws: UNIMPLEMENTED when there is no such method (G5-02).
     func entry(service: String, method: String) throws(RPCError) -> Entry {
-        guard let methods = self.services[service] else {
-            throw RPCError(code: .unimplemented, message: "unknown service \(service)")
-        }
-        guard let entry = methods[method] else {
-            throw RPCError(code: .unimplemented, message: "unknown method \(method) of service \(service)")
-        }
-        return entry
+        if let entry = self.methods[service, method] { return entry }
+        let message =
+            self.has(service: service)
+            ? "unknown method \(method) of service \(service)" : "unknown service \(service)"
+        throw RPCError(code: .unimplemented, message: message)
     }
 
     /// Adds a method of the protocol's own that answers with a stream, unless the router has it.
@@ -197,7 +200,7 @@ public struct RPCRouter: Sendable {
         _ method: RPCServerStreamMethod<Request, Response>,
         handler: @escaping @Sendable (ServerStream, RPCWriter<Response>) async throws -> Void
     ) {
-        guard self.services[method.service]?[method.name] == nil else { return }
+        guard self.methods[method.service, method.name] == nil else { return }
         let run = Entry.Run.stream(.serverStream) { stream, _ in
             try await handler(stream, RPCWriter(sink: stream))
             return nil
@@ -206,8 +209,8 @@ public struct RPCRouter: Sendable {
     }
 
     private mutating func add(_ run: Entry.Run, service: String, name: String, roles: RPCRoles) {
-        precondition(self.services[service]?[name] == nil, "\(service).\(name) is registered twice")
-        self.services[service, default: [:]][name] = Entry(run: run, roles: roles)
+        precondition(self.methods[service, name] == nil, "\(service).\(name) is registered twice")
+        self.methods.add(Entry(service: service, method: name, run: run, roles: roles), service: service, method: name)
     }
 
     private static func decode<Message: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Message {

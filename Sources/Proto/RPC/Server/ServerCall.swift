@@ -64,11 +64,11 @@ final class ServerCall: Sendable {
     /// The response frame's data, or nil where messages were the answer.
     private func answer(maximumDataBytes: Int) async throws -> ByteBuffer? {
         let context = RPCContext(
-            metadata: RPCMetadata(self.request.metadata),
+            metadata: self.request.metadata,
             caller: self.connection.caller,
             deadline: self.deadline,
             peer: self.connection.peer,
-            localRequestID: "\(self.connection.number)-\(self.streamID)"
+            localID: .numbered(connection: self.connection.number, streamID: self.streamID)
         )
         switch self.entry.run {
         case .unary(let handler):
@@ -92,9 +92,9 @@ final class ServerCall: Sendable {
             logger.error(
                 "a call failed",
                 metadata: [
-                    "service": "\(self.request.service)", "method": "\(self.request.method)",
+                    "service": "\(self.entry.service)", "method": "\(self.entry.method)",
                     "stream": "\(self.streamID)", "error": "\(error)",
-                    "request_id": "\(RPCMetadata(self.request.metadata)["request-id"] ?? "")",
+                    "request_id": "\(self.request.metadata["request-id"] ?? "")",
                 ]
             )
             return RPCError(code: .internal, message: "internal error; the server's log tells more")
@@ -107,8 +107,8 @@ struct ServerAnswer: Sendable {
     enum Kind: Sendable {
         /// The response of a unary call; its task ends.
         case unary
-        /// A message of a stream.
-        case message(ServerStream)
+        /// A stream has messages to be taken.
+        case messages(ServerStream)
         /// The task of a stream's call ends; the data is that of a response, where its end is one.
         case end(ServerStream, failed: Bool)
     }

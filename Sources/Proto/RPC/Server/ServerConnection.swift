@@ -56,14 +56,26 @@ final class ServerConnection: Sendable {
         (self.calls, self.callsSink) = AsyncStream.makeStream()
     }
 
+    /// For how long calls that came together are begun one after the other.
+    private static let longestTurn = TimeAmount.microseconds(100)
+
     /// Runs the calls that come in, each in a child task, until the connection is gone; then cancels what still runs.
     func serve(maximumDataBytes: Int, logger: Logger) async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 for await batch in self.calls {
+                    let begin = NIODeadline.now()
                     for call in batch {
-                        group.addTask {
-                            await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
+                        // Up to its first suspension a call runs right here, as many of them to their end: handing each
+                        // to another thread costs more than it does. Behind one that takes long the others do not wait.
+                        if NIODeadline.now() - begin < Self.longestTurn {
+                            group.addImmediateTask {
+                                await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
+                            }
+                        } else {
+                            group.addTask {
+                                await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
+                            }
                         }
                     }
                 }

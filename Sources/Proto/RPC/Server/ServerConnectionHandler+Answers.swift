@@ -15,10 +15,11 @@ extension ServerConnectionHandler {
                 if self.machine.finished(streamID: answer.streamID) == .sendAnswer {
                     self.writer.append(answer.data, type: .response, streamID: answer.streamID, to: context)
                 }
-            case .message(let stream):
-                messageBytes += answer.data.readableBytes
-                guard let flags = stream.state.withMachine({ $0.send() }) else { continue }
-                self.writer.append(answer.data, type: .data, flags: flags, streamID: answer.streamID, to: context)
+            case .messages(let stream):
+                let messages = stream.takeMessages()
+                messageBytes += messages.messageBytes
+                guard stream.state.withMachine({ $0.maySend }) else { continue }
+                for frames in messages.frames { self.writer.append(frames: frames, to: context) }
             case .end(let stream, let failed):
                 self.end(stream, answer.data, failed: failed, context: context)
             }

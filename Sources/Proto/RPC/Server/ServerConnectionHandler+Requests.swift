@@ -51,18 +51,11 @@ extension ServerConnectionHandler {
     func start(_ frame: Frame, context: ChannelHandlerContext) {
         do throws(RPCError) {
             let request = try self.envelope(of: frame)
-            let entry = try self.router.entry(service: request.service, method: request.method)
+            let entry = try self.router.entry(of: request)
             if let refusal = self.connection?.caller.refusal(of: request, allowed: entry.roles) { throw refusal }
             if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
             if case .immediate(let handler) = entry.run {
-                let call = RPCRouter.ImmediateCall(
-                    streamID: frame.streamID,
-                    request: request,
-                    peer: self,
-                    maximumDataBytes: self.limits.frame.maximumDataBytes
-                )
-                let data = try handler(call)
-                self.writer.append(data, type: .response, streamID: frame.streamID, to: context)
+                try handler(request, frame.streamID, self)
             } else {
                 try self.start(request, entry, frame: frame, context: context)
             }
@@ -88,7 +81,7 @@ extension ServerConnectionHandler {
     ) throws(RPCError) {
         guard let connection = self.connection else { return }
         let now = context.eventLoop.now
-        let isWatch = request.service == SessionService.name && request.method == SessionService.watch.name
+        let isWatch = entry.isWatch
         let call = ServerCall(
             streamID: frame.streamID,
             request: request,

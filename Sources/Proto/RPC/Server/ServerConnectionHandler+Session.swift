@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ProtoFraming
 import ProtoMessages
 
 // What the Session service asks and tells of a connection.
@@ -9,12 +10,25 @@ extension ServerConnectionHandler: SessionPeer {
     func context(of request: RequestEnvelope, streamID: UInt32) -> RPCContext {
         let timeout = request.timeoutNanoseconds
         return RPCContext(
-            metadata: RPCMetadata(request.metadata),
+            metadata: request.metadata,
             caller: self.connection?.caller ?? .nobody,
             deadline: timeout > 0 ? .now() + min(.nanoseconds(timeout), .longest) : nil,
             peer: self.connection?.peer,
-            localRequestID: "\(self.connection?.number ?? 0)-\(streamID)"
+            localID: .numbered(connection: self.connection?.number ?? 0, streamID: streamID)
         )
+    }
+
+    func answer(_ streamID: UInt32, _ message: some ProtoMessage) throws(RPCError) {
+        guard let context = self.context else { return }
+        try self.writer.append(to: context) { buffer throws(RPCError) in
+            try FrameEncoding.append(
+                message,
+                in: .response,
+                behind: .init(streamID: streamID, type: .response),
+                maximumDataBytes: self.limits.frame.maximumDataBytes,
+                to: &buffer
+            )
+        }
     }
 
     func cancelStream(_ streamID: UInt32) -> Bool {

@@ -1,4 +1,6 @@
 import NIOCore
+import ProtoMessages
+import Synchronization
 
 /// One stream on the server: joins its handler's task with the event loop.
 final class ServerStream: MessageSource, MessageSink {
@@ -7,6 +9,7 @@ final class ServerStream: MessageSource, MessageSink {
     /// Fed by the connection's channel handler.
     let state: StreamState<ServerStreamStateMachine>
     private let connection: ServerConnection
+    private let outbox = Mutex(MessageOutbox())
 
     init(
         _ machine: ServerStreamStateMachine,
@@ -23,16 +26,56 @@ final class ServerStream: MessageSource, MessageSink {
     /// Tells when the stream's connection takes no more calls.
     var drainNotice: DrainNotice { self.connection.drainNotice }
 
-    func next() async throws(RPCError) -> ByteBuffer? {
-        try await self.state.next { self.connection.resumeReading() }
+    func poll() throws(RPCError) -> MessagePoll {
+        try self.state.poll { self.connection.resumeReading() }
+    }
+
+    func wait() async {
+        await self.state.wait()
+    }
+
+    func sendNow(_ message: some ProtoMessage) throws(RPCError) -> Bool {
+        // The other `send` tells why.
+        guard !Task.isCancelled else { return false }
+        try self.checkMaySend()
+        let (isSent, isFirst) = try self.outbox.withLock { outbox throws(RPCError) in
+            let isFirst = outbox.isEmpty
+            let isSent = try outbox.append(
+                message,
+                streamID: self.streamID,
+                maximumDataBytes: self.maximumDataBytes,
+                // What is handed over counts from here until it is on the socket.
+                reserve: { self.connection.outbound.reserveNow($0) }
+            )
+            return (isSent, isFirst)
+        }
+        if isSent, isFirst { self.postMessages() }
+        return isSent
     }
 
     func send(_ message: ByteBuffer) async throws(RPCError) {
-        guard self.state.withMachine({ $0.send() }) != nil else {
+        try self.checkMaySend()
+        try await self.connection.outbound.reserve(message.readableBytes)
+        let isFirst = self.outbox.withLock { outbox in
+            let isFirst = outbox.isEmpty
+            outbox.append(message, streamID: self.streamID)
+            return isFirst
+        }
+        if isFirst { self.postMessages() }
+    }
+
+    /// Messages that wait to be written; for the event loop.
+    func takeMessages() -> MessageOutbox.Taken {
+        self.outbox.withLock { $0.take() }
+    }
+
+    private func checkMaySend() throws(RPCError) {
+        guard self.state.withMachine({ $0.maySend }) else {
             throw RPCError(code: .cancelled, message: "the stream has ended")
         }
-        // What is handed over counts from here until it is on the socket.
-        try await self.connection.outbound.reserve(message.readableBytes)
-        self.connection.post(ServerAnswer(streamID: self.streamID, data: message, kind: .message(self)))
+    }
+
+    private func postMessages() {
+        self.connection.post(ServerAnswer(streamID: self.streamID, data: ByteBuffer(), kind: .messages(self)))
     }
 }

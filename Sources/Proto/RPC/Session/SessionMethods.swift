@@ -3,9 +3,13 @@ import ProtoFraming
 import ProtoMessages
 
 /// What the Session service asks and tells of the connection that a call came on. On its event loop.
-protocol SessionPeer {
+protocol SessionPeer: AnyObject {
     /// What a handler knows of a call that came on the connection.
     func context(of request: RequestEnvelope, streamID: UInt32) -> RPCContext
+    /// Answers a call.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED when the message does not fit into a frame (G5-04); then nothing was answered.
+    func answer(_ streamID: UInt32, _ message: some ProtoMessage) throws(RPCError)
     /// Whether the server is about to stop.
     var isDraining: Bool { get }
     /// Answers a stream with CANCELLED and cancels its handler. Gives false when it had been answered or was never

@@ -47,6 +47,11 @@ final class OutboundBudget: Sendable {
         }
     }
 
+    /// Takes room for a message if there is any. Each success has to be followed by a `release`.
+    func reserveNow(_ bytes: Int) -> Bool {
+        self.state.withLock { $0.machine.reserve(bytes) == .granted }
+    }
+
     func release(_ bytes: Int) {
         for waiter in self.state.withLock({ $0.machine.release(bytes) }) {
             waiter.resume(returning: .granted)

@@ -3,14 +3,39 @@ public import ProtoMessages
 
 /// What gives the messages of a stream.
 protocol MessageSource: Sendable {
+    /// The next message, if it is there: most often it is, and then its consumer need not be suspended.
+    func poll() throws(RPCError) -> MessagePoll
+    /// Waits until `poll` may give something else than `wait`.
+    func wait() async
+}
+
+/// What a stream has for its consumer now.
+enum MessagePoll {
+    case message(ByteBuffer)
+    /// Nothing yet.
+    case wait
+    case end
+}
+
+extension MessageSource {
     /// The next message, or nil at the stream's end.
-    func next() async throws(RPCError) -> ByteBuffer?
+    func next() async throws(RPCError) -> ByteBuffer? {
+        while true {
+            switch try self.poll() {
+            case .message(let message): return message
+            case .end: return nil
+            case .wait: await self.wait()
+            }
+        }
+    }
 }
 
 /// What takes the messages of a stream.
 protocol MessageSink: Sendable {
     /// Most bytes of a message.
     var maximumDataBytes: Int { get }
+    /// Sends a message if there is room for it: most often there is, and then its sender need not be suspended.
+    func sendNow(_ message: some ProtoMessage) throws(RPCError) -> Bool
     /// Sends a message, waiting for room.
     func send(_ message: ByteBuffer) async throws(RPCError)
 }
@@ -39,7 +64,12 @@ public struct RPCMessages<Message: ProtoMessage>: AsyncSequence, Sendable {
         public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async throws(RPCError)
             -> Message?
         {
-            guard let data = try await self.source.next() else { return nil }
+            var polled = try self.source.poll()
+            while case .wait = polled {
+                await self.source.wait()
+                polled = try self.source.poll()
+            }
+            guard case .message(let data) = polled else { return nil }
             do throws(ProtoDecodingError) {
                 return try Message(serialized: data)
             } catch {
@@ -63,6 +93,7 @@ public struct RPCWriter<Message: ProtoMessage>: Sendable {
     /// - Throws: RESOURCE_EXHAUSTED when the message does not fit into a frame (G5-04), CANCELLED when the task is
     ///   cancelled, the stream's own status when it has ended. Returning does not mean that the message arrived.
     public func send(_ message: Message) async throws(RPCError) {
+        if try self.sink.sendNow(message) { return }
         let data = try FrameEncoding.message(message, maximumDataBytes: self.sink.maximumDataBytes)
         try await self.sink.send(data)
     }

@@ -97,9 +97,9 @@ struct ServerStreamStateMachine: Sendable {
         self.inbox.next()
     }
 
-    /// The handler gave a message. Gives the flags of its data frame, or nil when it must not be sent any more.
-    func send() -> FrameFlags? {
-        self.isOver || !self.kind.serverSendsData ? nil : []
+    /// Whether messages of the handler may go out; their data frames have no flags.
+    var maySend: Bool {
+        !self.isOver && self.kind.serverSendsData
     }
 
     /// The handler ended. Gives the terminal frame to send, or nil when it has gone out.

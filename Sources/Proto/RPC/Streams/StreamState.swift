@@ -39,25 +39,24 @@ final class StreamState<Machine: StreamStateMachine>: Sendable {
         return result
     }
 
-    /// The next message, or nil at the stream's end.
+    /// The next message, if it is there.
     ///
     /// - Parameter resume: called when a frame that was held back has room now.
     /// - Throws: why the stream failed; CANCELLED when the task is cancelled.
-    func next(resume: () -> Void) async throws(RPCError) -> ByteBuffer? {
-        while true {
-            if Task.isCancelled { throw .consumerCancelled }
-            switch self.state.withLock({ $0.machine.next() }) {
-            case .message(let message, let hasRoom):
-                if hasRoom { resume() }
-                return message
-            case .end: return nil
-            case .failed(let error): throw error
-            case .wait: await self.wait()
-            }
+    func poll(resume: () -> Void) throws(RPCError) -> MessagePoll {
+        if Task.isCancelled { throw .consumerCancelled }
+        switch self.state.withLock({ $0.machine.next() }) {
+        case .message(let message, let hasRoom):
+            if hasRoom { resume() }
+            return .message(message)
+        case .end: return .end
+        case .failed(let error): throw error
+        case .wait: return .wait
         }
     }
 
-    private func wait() async {
+    /// Waits until `poll` may give something else than `wait`.
+    func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { self.park($0) }
         } onCancel: {

@@ -14,28 +14,29 @@ func fuzzRequestEnvelope(_ input: ByteBuffer) {
     check(
         envelope.service == reference.service && envelope.method == reference.method
             && envelope.payload == reference.payload && envelope.timeoutNanoseconds == reference.timeoutNano
-            && envelope.metadata == reference.metadata,
+            && envelope.metadata == RPCMetadata(reference.metadata.map { ($0.key, $0.value) }),
         "read by hand \(envelope), generated \(reference)"
     )
-    check(envelope.metadata.count <= limits.maximumMetadataPairs, "\(envelope.metadata.count) pairs of metadata")
+    let pairs = reference.metadata
+    check(pairs.count <= limits.maximumMetadataPairs, "\(pairs.count) pairs of metadata")
     let nameBytes = envelope.service.utf8.count + envelope.method.utf8.count
     check(nameBytes <= limits.maximumNameBytes, "\(nameBytes) bytes of names")
-    let metadataBytes = envelope.metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+    let metadataBytes = pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
     check(metadataBytes <= limits.maximumMetadataBytes, "\(metadataBytes) bytes of metadata")
 
     let encoded = mustNotThrow("encoding") { try reference.serialized() }
     let again = mustNotThrow("reading again") { try RequestEnvelope(reading: encoded, limits: limits) }
     check(again == envelope, "encoded again \(again), before \(envelope)")
-    checkEncoder(envelope)
+    checkEncoder(envelope, pairs)
 }
 
 /// The encoder of requests writes what the reader understands, around any message; this one is a message itself.
-private func checkEncoder(_ envelope: RequestEnvelope) {
+private func checkEncoder(_ envelope: RequestEnvelope, _ metadata: [Envelope.KeyValue]) {
     let head = FrameEncoding.Head(
         service: envelope.service,
         method: envelope.method,
         timeoutNanoseconds: envelope.timeoutNanoseconds,
-        metadata: envelope.metadata
+        metadata: metadata
     )
     let message = Envelope.AnyMessage(typeURL: envelope.method, value: envelope.payload)
     let data = mustNotThrow("the encoder") {
