@@ -261,7 +261,7 @@ extension ClientCall {
     /// How the call failed; nil when it has not.
     var outcome: RPCError? {
         get async {
-            let outcome = await withCheckedContinuation { _ = self.wait($0) }
+            let outcome = await withUnsafeContinuation { _ = self.wait($0) }
             if case .failure(let error) = outcome { return error }
             return nil
         }

@@ -41,4 +41,10 @@ public struct RPCReply<Response: Sendable>: Sendable {
     public var message: Response
     /// The server that gave it; set it in `CallOptions.endpoint` for calls that must go to the same one.
     public var endpoint: RPCClient.Endpoint
+
+    @usableFromInline
+    init(message: Response, endpoint: RPCClient.Endpoint) {
+        self.message = message
+        self.endpoint = endpoint
+    }
 }

@@ -7,7 +7,8 @@ final class ClientCall: Sendable {
     /// The response's payload, or why there is none.
     typealias Outcome = Result<ByteBuffer, RPCError>
 
-    typealias Waiter = CheckedContinuation<Outcome, Never>
+    /// Unchecked, since a checked one costs an allocation, and that it is resumed once is what this class is for.
+    typealias Waiter = UnsafeContinuation<Outcome, Never>
 
     private struct State {
         var streamID: UInt32?

@@ -129,7 +129,7 @@ final class ClientConnection: Sendable {
         defer { self.leave() }
         let call = ClientCall(deadline: deadline)
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { waiter in
+            await withUnsafeContinuation { waiter in
                 guard call.wait(waiter) else { return }
                 if !self.submit(.start(call, request)) {
                     call.fail(.unavailable, "the connection to \(self.endpoint) is closed")
@@ -146,13 +146,14 @@ final class ClientConnection: Sendable {
         _ head: FrameEncoding.Head,
         _ request: some ProtoMessage,
         deadline: NIODeadline,
+        now: NIODeadline,
         completion: @escaping @Sendable (ClientCall.Outcome) -> Void
     ) {
         if let error = self.enter() { return completion(.failure(error)) }
         let callback = ClientCallback(connection: self, deadline: deadline, completion: completion)
         do throws(RPCError) {
             if self.channel.eventLoop.inEventLoop {
-                try self.handler.value.start(callback, head, request)
+                try self.handler.value.start(callback, head, request, now: now)
             } else {
                 let data = try FrameEncoding.request(head, request, maximumDataBytes: self.maximumDataBytes)
                 guard self.submit(.startCallback(callback, data)) else { throw self.isClosedError }

@@ -49,10 +49,10 @@ extension ClientConnectionHandler {
     func start(
         _ callback: ClientCallback,
         _ head: FrameEncoding.Head,
-        _ request: some ProtoMessage
+        _ request: some ProtoMessage,
+        now: NIODeadline
     ) throws(RPCError) {
         guard let context = self.context else { throw callback.connection.isClosedError }
-        let now = context.eventLoop.now
         switch self.machine.start(.callback(callback), deadline: callback.deadline, now: now) {
         case .send(let streamID, let deadline):
             do throws(RPCError) {

@@ -48,10 +48,10 @@ final class ClientLinks: Sendable {
     func choose(
         lane: RPCClient.Lane,
         endpoint: RPCClient.Endpoint?,
-        besides tried: Set<RPCClient.Endpoint> = []
+        besides tried: Set<RPCClient.Endpoint> = [],
+        now: NIODeadline = .now()
     ) -> Choice {
-        let now = NIODeadline.now()
-        return self.state.withLock { state in
+        self.state.withLock { state in
             var best: (connection: ClientConnection, prospects: ServerProspects)?
             var isWorthWaiting = false
             for link in state.links where link.key.lane == lane && (endpoint == nil || endpoint == link.key.endpoint) {

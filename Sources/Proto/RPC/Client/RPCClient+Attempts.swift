@@ -6,6 +6,24 @@ extension RPCClient {
         CallAttemptsStateMachine(policy: self.configuration.retries, mayRunTwice: mayRunTwice)
     }
 
+    /// A connection for the next attempt of a call if there is one: most often there is, and then the call need not be
+    /// suspended.
+    func connectionNow(
+        for attempts: inout CallAttemptsStateMachine,
+        _ options: CallOptions,
+        now: NIODeadline
+    ) -> ClientConnection? {
+        let choice = self.links.choose(
+            lane: options.lane,
+            endpoint: options.endpoint,
+            besides: attempts.tried,
+            now: now
+        )
+        guard case .connection(let connection) = choice else { return nil }
+        attempts.begin(at: connection.endpoint)
+        return connection
+    }
+
     /// A connection for the next attempt of a call.
     ///
     /// - Throws: the call's error when there is none.
@@ -73,7 +91,7 @@ extension RPCClient {
     ) async throws(RPCError) -> ClientConnection {
         var waitUntil: NIODeadline?
         while true {
-            switch self.links.choose(lane: options.lane, endpoint: options.endpoint, besides: tried) {
+            switch self.links.choose(lane: options.lane, endpoint: options.endpoint, besides: tried, now: .now()) {
             case .connection(let connection):
                 return connection
             case .fail(let error):

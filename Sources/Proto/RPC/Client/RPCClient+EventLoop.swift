@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 public import ProtoMessages
 
 extension RPCClient {
@@ -12,35 +12,43 @@ extension RPCClient {
     ///   - options: as for the other `call`.
     ///   - completion: called once with the answer, or with what the other `call` throws, on the event loop of the
     ///     connection; before this returns if the call cannot be sent. It must not block.
+    @inlinable
     public func call<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
         options: CallOptions = CallOptions(),
         completion: @escaping @Sendable (Result<Response, RPCError>) -> Void
     ) {
+        self.exchange(method.call, request, options) { outcome in
+            do throws(RPCError) {
+                completion(.success(try RPCClient.decode(try outcome.get())))
+            } catch {
+                completion(.failure(error))
+            }
+        }
+    }
+
+    /// The part of a call that does not know the answer's type.
+    @usableFromInline
+    func exchange(
+        _ method: RPCMethodCall,
+        _ request: some ProtoMessage,
+        _ options: CallOptions,
+        completion: @escaping @Sendable (Result<ByteBuffer, RPCError>) -> Void
+    ) {
         let now = NIODeadline.now()
         let deadline = now + TimeAmount(clamping: options.timeout)
         do throws(RPCError) {
-            let connection = try self.connectionNow(options)
-            let head = Self.head(method, deadline: deadline, now: now, options)
-            connection.perform(head, request, deadline: deadline) { outcome in
-                completion(Self.decode(outcome))
-            }
+            let connection = try self.connectionNow(options, now: now)
+            let head = FrameEncoding.Head(method, deadline: deadline, now: now, options)
+            connection.perform(head, request, deadline: deadline, now: now, completion: completion)
         } catch {
             completion(.failure(error))
         }
     }
 
-    private static func decode<Response: ProtoMessage>(_ outcome: ClientCall.Outcome) -> Result<Response, RPCError> {
-        do throws(RPCError) {
-            return .success(try self.decode(try outcome.get()))
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    private func connectionNow(_ options: CallOptions) throws(RPCError) -> ClientConnection {
-        switch self.links.choose(lane: options.lane, endpoint: options.endpoint) {
+    private func connectionNow(_ options: CallOptions, now: NIODeadline) throws(RPCError) -> ClientConnection {
+        switch self.links.choose(lane: options.lane, endpoint: options.endpoint, now: now) {
         case .connection(let connection): return connection
         case .fail(let error): throw error
         case .wait:

@@ -1,5 +1,5 @@
 public import Logging
-import NIOCore
+public import NIOCore
 import ProtoFraming
 public import ProtoMessages
 public import ServiceLifecycle
@@ -61,35 +61,57 @@ public final class RPCClient: Service {
     ///   CANCELLED when the task is cancelled, RESOURCE_EXHAUSTED when the request does not fit into a frame, too many
     ///   calls are in flight or the answer is too long, INTERNAL when the answer cannot be read.
     ///   `RPCError.notSent` tells whether a server can have run the call.
+    @inlinable
     public func call<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
         options: CallOptions = CallOptions()
     ) async throws(RPCError) -> Response {
-        try await self.reply(method, request, options: options).message
+        let answer = try await self.exchange(method.call, request, options)
+        return try RPCClient.decode(answer.payload)
     }
 
     /// Calls a method and tells which server answered; throws what `call` throws.
+    @inlinable
     public func reply<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request,
         options: CallOptions = CallOptions()
     ) async throws(RPCError) -> RPCReply<Response> {
-        let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
+        let answer = try await self.exchange(method.call, request, options)
+        return RPCReply(message: try RPCClient.decode(answer.payload), endpoint: answer.endpoint)
+    }
+
+    /// The part of a call that does not know the answer's type: the rest is small enough to be made for each type where
+    /// it is called, which spares generic code at run time.
+    @usableFromInline
+    func exchange(
+        _ method: RPCMethodCall,
+        _ request: some ProtoMessage,
+        _ options: CallOptions
+    ) async throws(RPCError) -> (payload: ByteBuffer, endpoint: Endpoint) {
+        var now = NIODeadline.now()
+        let deadline = now + TimeAmount(clamping: options.timeout)
         let hasKey = options.pairs.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
         var attempts = self.attempts(mayRunTwice: method.isIdempotent || hasKey)
         while true {
-            let connection = try await self.connection(for: &attempts, options, deadline: deadline)
-            let head = Self.head(method, deadline: deadline, now: .now(), options)
+            let connection: ClientConnection
+            if let chosen = self.connectionNow(for: &attempts, options, now: now) {
+                connection = chosen
+            } else {
+                connection = try await self.connection(for: &attempts, options, deadline: deadline)
+                now = .now()
+            }
+            let head = FrameEncoding.Head(method, deadline: deadline, now: now, options)
             let data = try Self.unsent { () throws(RPCError) in
                 try FrameEncoding.request(head, request, maximumDataBytes: connection.maximumDataBytes)
             }
             switch await connection.perform(data, deadline: deadline) {
             case .success(let payload):
-                let message: Response = try Self.decode(payload)
-                return RPCReply(message: message, endpoint: connection.endpoint)
+                return (payload, connection.endpoint)
             case .failure(let error):
                 try await self.failed(error, on: connection, &attempts, options, deadline: deadline)
+                now = .now()
             }
         }
     }
@@ -118,21 +140,6 @@ public final class RPCClient: Service {
         }
     }
 
-    static func head<Request, Response>(
-        _ method: RPCMethod<Request, Response>,
-        deadline: NIODeadline,
-        now: NIODeadline,
-        _ options: CallOptions
-    ) -> FrameEncoding.Head {
-        FrameEncoding.Head(
-            service: method.service,
-            method: method.name,
-            // 0 would mean no limit (G3-05).
-            timeoutNanoseconds: max(1, (deadline - now).nanoseconds),
-            metadata: options.pairs
-        )
-    }
-
     /// What fails before anything was written says so.
     static func unsent<Result>(_ body: () throws(RPCError) -> Result) throws(RPCError) -> Result {
         do throws(RPCError) {
@@ -144,11 +151,45 @@ public final class RPCClient: Service {
         }
     }
 
+    @inlinable
     static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {
         do throws(ProtoDecodingError) {
             return try Response(serialized: payload)
         } catch {
             throw RPCError(code: .internal, message: "the server's answer is not a valid \(Response.self)")
         }
+    }
+}
+
+/// What a call tells of its method.
+@usableFromInline
+struct RPCMethodCall: Sendable {
+    let service: String
+    let name: String
+    let isIdempotent: Bool
+
+    @usableFromInline
+    init(service: String, name: String, isIdempotent: Bool) {
+        self.service = service
+        self.name = name
+        self.isIdempotent = isIdempotent
+    }
+}
+
+extension RPCMethod {
+    @usableFromInline var call: RPCMethodCall {
+        RPCMethodCall(service: self.service, name: self.name, isIdempotent: self.isIdempotent)
+    }
+}
+
+extension FrameEncoding.Head {
+    init(_ method: RPCMethodCall, deadline: NIODeadline, now: NIODeadline, _ options: CallOptions) {
+        self.init(
+            service: method.service,
+            method: method.name,
+            // 0 would mean no limit (G3-05).
+            timeoutNanoseconds: max(1, (deadline - now).nanoseconds),
+            metadata: options.pairs
+        )
     }
 }

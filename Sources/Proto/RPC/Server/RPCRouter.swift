@@ -1,9 +1,10 @@
-import NIOCore
+public import NIOCore
 public import ProtoMessages
 
 /// The methods that a server has.
 public struct RPCRouter: Sendable {
     /// Runs a call: the request's bytes and the longest answer in, the response frame's data out.
+    @usableFromInline
     typealias Handler = @Sendable (ByteBuffer, RPCContext, Int) async throws -> ByteBuffer
 
     /// Runs a call on a stream. Gives the response frame's data, or nil where messages were the answer.
@@ -11,6 +12,18 @@ public struct RPCRouter: Sendable {
 
     /// Answers a call on the connection's event loop, at once and through the connection.
     typealias ImmediateHandler = @Sendable (RequestEnvelope, UInt32, any SessionPeer) throws(RPCError) -> Void
+
+    /// Takes the answer of a call on the event loop.
+    @usableFromInline
+    struct ImmediateReply {
+        fileprivate let streamID: UInt32
+        fileprivate let peer: any SessionPeer
+
+        @usableFromInline
+        func send(_ message: some ProtoMessage) throws(RPCError) {
+            try self.peer.answer(self.streamID, message)
+        }
+    }
 
     /// How calls of a method run, and who may make them.
     struct Entry: Sendable {
@@ -47,20 +60,29 @@ public struct RPCRouter: Sendable {
     ///   - handler: answers one call. It runs in a task of its own that is cancelled when the deadline passes or the
     ///     client is gone. A thrown `RPCError` becomes the call's status; any other error is logged and the client gets
     ///     INTERNAL without its text.
+    @inlinable
     public mutating func register<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         handler: @escaping @Sendable (Request, RPCContext) async throws -> Response
     ) {
-        self.add(
-            .unary { payload, context, maximumDataBytes in
-                let request: Request = try Self.decode(payload)
-                let response = try await handler(request, context)
-                return try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
-            },
-            service: method.service,
-            name: method.name,
-            roles: method.roles
-        )
+        // Inlinable, so that the code around a handler is that of its types and not generic at run time.
+        self.addUnary(service: method.service, name: method.name, roles: method.roles) {
+            payload,
+            context,
+            maximumDataBytes in
+            let response = try await handler(try RPCRouter.decode(payload), context)
+            return try RPCRouter.encode(response, maximumDataBytes: maximumDataBytes)
+        }
+    }
+
+    @usableFromInline
+    mutating func addUnary(service: String, name: String, roles: RPCRoles, _ handler: @escaping Handler) {
+        self.add(.unary(handler), service: service, name: name, roles: roles)
+    }
+
+    @usableFromInline
+    static func encode(_ response: some ProtoMessage, maximumDataBytes: Int) throws(RPCError) -> ByteBuffer {
+        try FrameEncoding.response(response, maximumDataBytes: maximumDataBytes)
     }
 
     /// Adds a method that answers with a stream; see the other `register`.
@@ -136,22 +158,33 @@ public struct RPCRouter: Sendable {
     ///   - method: the method's name and types.
     ///   - handler: answers one call. While it runs, nothing else does on the event loop, so it must neither block nor
     ///     compute for long. It cannot be cancelled.
+    @inlinable
     public mutating func registerOnEventLoop<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         handler: @escaping @Sendable (Request, RPCContext) throws(RPCError) -> Response
     ) {
-        self.add(
-            .immediate { envelope, streamID, peer throws(RPCError) in
-                // Already over (G3-05).
-                guard envelope.timeoutNanoseconds >= 0 else { throw .deadlineExceeded }
-                let request: Request = try Self.decode(envelope.payload)
-                let context = peer.context(of: envelope, streamID: streamID)
-                try peer.answer(streamID, try handler(request, context))
-            },
-            service: method.service,
-            name: method.name,
-            roles: method.roles
-        )
+        self.addOnEventLoop(service: method.service, name: method.name, roles: method.roles) {
+            payload,
+            context,
+            reply throws(RPCError) in
+            try reply.send(try handler(try RPCRouter.decode(payload), context))
+        }
+    }
+
+    @usableFromInline
+    mutating func addOnEventLoop(
+        service: String,
+        name: String,
+        roles: RPCRoles,
+        _ handler: @escaping @Sendable (ByteBuffer, RPCContext, ImmediateReply) throws(RPCError) -> Void
+    ) {
+        let run = Entry.Run.immediate { envelope, streamID, peer throws(RPCError) in
+            // Already over (G3-05).
+            guard envelope.timeoutNanoseconds >= 0 else { throw .deadlineExceeded }
+            let context = peer.context(of: envelope, streamID: streamID)
+            try handler(envelope.payload, context, ImmediateReply(streamID: streamID, peer: peer))
+        }
+        self.add(run, service: service, name: name, roles: roles)
     }
 
     /// Adds a method of the protocol's own, unless the router has it. It must not wait for a free thread.
@@ -213,11 +246,12 @@ public struct RPCRouter: Sendable {
         self.methods.add(Entry(service: service, method: name, run: run, roles: roles), service: service, method: name)
     }
 
-    private static func decode<Message: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Message {
+    @inlinable
+    static func decode<Message: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Message {
         do throws(ProtoDecodingError) {
             return try Message(serialized: payload)
         } catch {
-            throw .protocolViolation("the request message is not a valid \(Message.self)")
+            throw RPCError(code: .invalidArgument, message: "the request message is not a valid \(Message.self)")
         }
     }
 
