@@ -141,13 +141,13 @@ import Testing
         #expect(machine.windowExceeded() == .answer(.streamIsNotActive, cancel: false))
     }
 
-    @Test("G5-05 a frame that was not taken is asked for once when half the window is free")
+    @Test("G5-05 a frame that was not taken is asked for once when the consumer has taken up what waits")
     func resume() {
         var machine = self.machine(.clientStream)
         for _ in 0..<64 { _ = machine.dataReceived(flags: [], data: self.message) }
         #expect(machine.dataReceived(flags: [], data: ByteBuffer()) == .windowFull)
         for count in 1...40 {
-            #expect(machine.next() == .message(self.message, resume: count == 32), "message \(count)")
+            #expect(machine.next() == .message(self.message, resume: count == 1), "message \(count)")
         }
         #expect(machine.dataReceived(flags: [], data: ByteBuffer()) == .accepted)
     }
@@ -229,7 +229,9 @@ import Testing
                 switch machine.dataReceived(flags: flags, data: data) {
                 case .accepted where flags.isEmpty: expected.append(data)
                 case .accepted: break
-                case .windowFull: #expect(expected.count == StreamInbox.maximumMessages, "seed \(seed)")
+                case .windowFull:
+                    let range = StreamInbox.maximumMessages...2 * StreamInbox.maximumMessages
+                    #expect(range.contains(expected.count), "seed \(seed)")
                 case .answer(_, let cancel):
                     if !isOver { terminals += 1 }
                     if cancel { expected = [] }

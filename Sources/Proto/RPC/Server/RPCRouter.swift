@@ -58,7 +58,8 @@ public struct RPCRouter: Sendable {
     /// - Parameters:
     ///   - method: the method's name and types.
     ///   - handler: answers one call. It runs in a task of its own that is cancelled when the deadline passes or the
-    ///     client is gone. A thrown `RPCError` becomes the call's status; any other error is logged and the client gets
+    ///     client is gone. Until it is first suspended the next calls of its connection wait for it, so it should compute
+    ///     for long behind that only. A thrown `RPCError` becomes the call's status; any other error is logged and the client gets
     ///     INTERNAL without its text.
     @inlinable
     public mutating func register<Request, Response>(

@@ -42,9 +42,9 @@ protocol MessageSink: Sendable {
 
 /// Messages that the other side of a stream sends, in their order. For one task.
 ///
-/// At most 64 messages, or 1 MiB of them, wait to be consumed. A peer that sends more finds the connection not read for
-/// a while, and then its stream failed with RESOURCE_EXHAUSTED (G5-05): consume steadily, and let peers of your own
-/// send no more than what was asked for.
+/// At most 64 messages, or 1 MiB of them, wait behind those that were taken up, which are as many at most. A peer that
+/// sends more finds the connection not read for a while, and then its stream failed with RESOURCE_EXHAUSTED (G5-05):
+/// consume steadily, and let peers of your own send no more than what was asked for.
 public struct RPCMessages<Message: ProtoMessage>: AsyncSequence, Sendable {
     /// Why a stream fails.
     public typealias Failure = RPCError

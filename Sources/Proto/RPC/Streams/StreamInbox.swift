@@ -1,10 +1,14 @@
 import NIOCore
 
 /// Messages of a stream that have come and that nobody has consumed yet, and how the stream goes on behind them.
+///
+/// The consumer takes up all that waits at once, and what comes while it is at them waits in their place: where it took
+/// them one by one, a full stream stood still for two changes of threads every few messages.
 struct StreamInbox: Sendable {
-    /// Most messages that wait (G5-05): what Go's peers buffer, so no peer may count on more.
+    /// Most messages that wait (G5-05), besides those that the consumer has taken up: what Go's peers buffer, so no peer
+    /// may count on more.
     static let maximumMessages = 64
-    /// Most bytes that wait, but a single message may be longer.
+    /// Most bytes that wait likewise, but a single message may be longer.
     static let maximumBytes = 1 << 20
     /// What the messages may have around these bytes: credits count what is inside.
     static let maximumEnvelopeBytes = maximumMessages * 64
@@ -26,7 +30,10 @@ struct StreamInbox: Sendable {
     }
 
     private var messages = CircularBuffer<ByteBuffer>()
+    /// Size of `messages`.
     private var bytes = 0
+    /// What the consumer is at, in its order before `messages`.
+    private var taken = CircularBuffer<ByteBuffer>()
     private var outlook = Outlook.open
     /// Whether a frame is held back for want of room.
     private var isHolding = false
@@ -38,7 +45,7 @@ struct StreamInbox: Sendable {
 
     /// Whether `next` gives anything but `wait`.
     var hasNext: Bool {
-        !self.messages.isEmpty || !self.isOpen
+        !self.taken.isEmpty || !self.messages.isEmpty || !self.isOpen
     }
 
     /// Takes a message; gives false, and takes nothing, when there is no room for it.
@@ -68,6 +75,7 @@ struct StreamInbox: Sendable {
     /// - Parameter atOnce: whether the consumer is not to see what still waits.
     mutating func fail(_ error: RPCError, atOnce: Bool) {
         if atOnce {
+            self.taken.removeAll()
             self.messages.removeAll()
             self.bytes = 0
             self.outlook = .failed(error)
@@ -77,18 +85,18 @@ struct StreamInbox: Sendable {
     }
 
     mutating func next() -> Next {
-        guard let message = self.messages.popFirst() else {
-            switch self.outlook {
-            case .open: return .wait
-            case .finished: return .end
-            case .failed(let error): return .failed(error)
-            }
+        var resume = false
+        if self.taken.isEmpty {
+            swap(&self.taken, &self.messages)
+            self.bytes = 0
+            resume = self.isHolding
+            self.isHolding = false
         }
-        self.bytes -= message.readableBytes
-        // Half a window at a time: one at a time would cost a change of threads for each message.
-        let resume =
-            self.isHolding && self.messages.count <= Self.maximumMessages / 2 && self.bytes <= Self.maximumBytes / 2
-        if resume { self.isHolding = false }
-        return .message(message, resume: resume)
+        if let message = self.taken.popFirst() { return .message(message, resume: resume) }
+        return switch self.outlook {
+        case .open: .wait
+        case .finished: .end
+        case .failed(let error): .failed(error)
+        }
     }
 }
