@@ -282,9 +282,9 @@ public struct AibrixExtension: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message.
-    public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer)
+    /// Appends the encoded message behind what `prefix` writes.
+    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
     }
 }
 
