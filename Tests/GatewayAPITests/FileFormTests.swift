@@ -167,6 +167,7 @@ struct ParameterTests {
         "A7-07 file lists take an order and up to 10,000",
         arguments: [
             ("limit=10000&order=asc&purpose=batch", "accepted"), ("limit=10001", "limit"), ("order=up", "order"),
+            ("purpose=", "purpose"), ("purpose=fun", "purpose"),
         ]
     )
     func fileLists(_ query: String, _ expected: String) {

@@ -34,7 +34,7 @@ public struct ListFilesParameters: Sendable, Equatable {
         self.limit = try query.limit(1...10_000, default: 10_000)
         self.after = try query.after(objectID: "file")
         self.purpose = query["purpose"] ?? ""
-        guard self.purpose.isEmpty || FilePurpose.listed.contains(self.purpose) else {
+        guard query["purpose"] == nil || FilePurpose.listed.contains(self.purpose) else {
             throw .invalidValue(
                 "'purpose' must be one of \(FilePurpose.listed.joined(separator: ", ")).",
                 param: "purpose"
