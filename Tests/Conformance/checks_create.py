@@ -12,7 +12,8 @@ NEEDED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/resp
 
 
 def body(s, **changes):
-    whole = {"input_file_id": s.input_file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h", **changes}
+    whole = {
+        "input_file_id": s.input_file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h", **changes}
     return {key: value for key, value in whole.items() if value is not ...}
 
 

@@ -51,7 +51,8 @@ def statuses(s):
     error_of(s.target.http.post("/v1/batches", content=b"{nope"), 400)
     error_of(s.target.http.get("/v1/batches/batch_0"), 404)
     error_of(s.target.http.post("/v1/files", content=b"x", headers={"content-type": "text/plain"}), (400, 415))
-    large = s.target.http.post("/v1/batches", content=b" " * ((1 << 20) + 1), headers={"content-type": "application/json"})
+    large = s.target.http.post("/v1/batches", content=b" " * ((1 << 20) + 1),
+                               headers={"content-type": "application/json"})
     expect(large.status_code in (400, 413), f"a body of more than 1 MiB -> {large.status_code}")
     if s.target.other_key is None:
         raise NotApplicable("400, 404, 413 and 415 seen; 401 needs a server with keys (OTHER_API_KEY)")

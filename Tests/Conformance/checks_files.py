@@ -85,7 +85,7 @@ def lists(s):
     expect_equal([i for i in oldest if i in ids], ids, "oldest first over pages of two")
     expect(all(file.purpose == "batch" for file in s.target.sdk.files.list(purpose="batch")), "another purpose")
     whole = s.target.http.get("/v1/files").json()
-    expect(len(whole["data"]) > 20 or not whole["has_more"], f"{len(whole['data'])} without a limit, and there are more")
+    expect(len(whole["data"]) > 20 or not whole["has_more"], f"{len(whole['data'])} without a limit of more")
     for query in ({"limit": "0"}, {"limit": "10001"}, {"order": "up"}):
         error_of(s.target.http.get("/v1/files", params=query), 400, param=next(iter(query)))
     return f"{len(whole['data'])} files on the page without a limit"

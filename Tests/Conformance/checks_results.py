@@ -16,7 +16,7 @@ def success(s):
         expect({"id", "custom_id", "response", "error"} <= set(line), f"keys {sorted(line)}")
         expect(line["id"].startswith("batch_req_"), f"id {line['id']}")
         expect_equal(line["error"], None, "error")
-        expect({"status_code", "request_id", "body"} <= set(line["response"]), f"response has {sorted(line['response'])}")
+        expect({"status_code", "request_id", "body"} <= set(line["response"]), f"response: {sorted(line['response'])}")
         expect_equal(line["response"]["status_code"], 200, "status_code")
         expect_equal(line["response"]["body"]["object"], "chat.completion", "the body's object")
     expect_equal(len({line["id"] for line in s.output}), len(s.output), "different ids")

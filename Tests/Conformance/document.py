@@ -33,7 +33,8 @@ def resolved(value):
 
 def operations():
     """(method, path) of each operation."""
-    return {(method.upper(), path) for path, item in document()["paths"].items() for method in item if method in METHODS}
+    paths = document()["paths"].items()
+    return {(method.upper(), path) for path, item in paths for method in item if method in METHODS}
 
 
 @functools.cache

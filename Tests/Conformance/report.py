@@ -61,7 +61,8 @@ def exists(test):
     path = ROOT / "Tests/EndToEnd" / f"{module}.py"
     if not path.exists():
         return False
-    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef) and node.name == case]
+    nodes = ast.parse(path.read_text()).body
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == case]
     return any(getattr(node, "name", None) == name for found in classes for node in found.body)
 
 

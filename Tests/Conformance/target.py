@@ -107,7 +107,8 @@ class Target:
         for name, filename, content in parts:
             file = f'; filename="{filename}"' if filename is not None else ""
             body += f'--x7\r\ncontent-disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"
-        return self.http.post("/v1/files", content=body + b"--x7--\r\n", headers={"content-type": content_type}, **options)
+        return self.http.post("/v1/files", content=body + b"--x7--\r\n", headers={"content-type": content_type},
+                              **options)
 
     def post_head(self, path, content_length):
         """The status of a form of which only the head is sent; None when the connection is not plain HTTP."""
@@ -147,8 +148,8 @@ def jsonl(lines):
 def error_of(answer, status, param=None, code=None):
     """The error object of an answer, which must have the status, and the param and code when they are given."""
     statuses = status if isinstance(status, tuple) else (status,)
-    expect(answer.status_code in statuses,
-           f"{answer.request.method} {answer.request.url.path} -> {answer.status_code} {answer.text[:200]}, not {status}")
+    request = f"{answer.request.method} {answer.request.url.path}"
+    expect(answer.status_code in statuses, f"{request} -> {answer.status_code} {answer.text[:200]}, not {status}")
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -88,8 +88,8 @@ def json_difference(wanted, found, path):
     if isinstance(wanted, list) and isinstance(found, list):
         if len(wanted) > len(found):
             return f"{path} has {len(found)} elements, not {len(wanted)}"
-        return next(filter(None, (json_difference(w, f, f"{path}[{n}]") for n, (w, f) in enumerate(zip(wanted, found)))),
-                    None)
+        differences = (json_difference(w, f, f"{path}[{n}]") for n, (w, f) in enumerate(zip(wanted, found)))
+        return next(filter(None, differences), None)
     if isinstance(wanted, str) and isinstance(found, str) and matches(wanted, found):
         return None
     return None if wanted == found and type(wanted) is type(found) else f"{path} is {found!r}, not {wanted!r}"
