@@ -223,7 +223,7 @@ let package = Package(
             ["TestSupport", "StoresTestSupport", "SchedulerStores", "SchedulerCore", "Checksum", .grdb]
         ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
-        .tests("GatewayServerTests", ["GatewayServer"]),
+        .tests("GatewayServerTests", ["GatewayServer", "GatewayAPI", .nioCore, .nioHTTP1]),
         .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings", "TenantLimits"]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),

@@ -34,10 +34,13 @@ def jsonl(requests):
 class Case(unittest.TestCase):
     engine_arguments = ()
     scheduler_arguments = ()
+    gateway_arguments = ()
 
     @classmethod
     def setUpClass(cls):
-        cls.services = Services(engine=cls.engine_arguments, scheduler=cls.scheduler_arguments)
+        cls.services = Services(
+            engine=cls.engine_arguments, scheduler=cls.scheduler_arguments, gateway=cls.gateway_arguments
+        )
         cls.client = OpenAI(base_url=cls.services.url + "/v1", api_key="none", max_retries=0)
 
     @classmethod

@@ -1,5 +1,6 @@
 """Starts the real programs for a test and stops them."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -57,8 +58,12 @@ class Program:
 
     def open_files(self):
         """Paths of the files that it has open."""
-        links = pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()
-        return {os.readlink(link) for link in links if link.is_symlink()}
+        paths = set()
+        for link in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            # It may be closed by now.
+            with contextlib.suppress(FileNotFoundError):
+                paths.add(os.readlink(link))
+        return paths
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -70,11 +75,12 @@ class Program:
 class Services:
     """A simulated engine, a scheduler and a gateway over a directory of their own."""
 
-    def __init__(self, *, engine=(), scheduler=(), engine_address=None):
+    def __init__(self, *, engine=(), scheduler=(), gateway=(), engine_address=None):
         self.directory = tempfile.TemporaryDirectory(prefix="backfill-")
         self.path = pathlib.Path(self.directory.name)
         self.witness = self.path / "witness.jsonl"
         self.scheduler_arguments = scheduler
+        self.gateway_arguments = gateway
         self.programs = []
         if engine_address is None:
             self.engine = self.start(
@@ -102,7 +108,8 @@ class Services:
 
     def start_gateway(self, *schedulers):
         return self.start(
-            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", ",".join(s.address for s in schedulers)
+            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", ",".join(s.address for s in schedulers),
+            *self.gateway_arguments,
         )
 
     def start_pair(self):

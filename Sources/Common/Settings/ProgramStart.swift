@@ -24,6 +24,15 @@ public enum ProgramStart {
         mallopt(M_ARENA_MAX, 2)
     }
 
+    /// Lets the process have as many files and connections open as it may: what a shell gives by default is little.
+    public static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        // Without it the process goes on with fewer.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// Reads the settings of this process; prints and exits when that is all it was asked for, or when it cannot.
     public static func settings(_ schema: SettingsSchema) -> SettingsValues {
         do throws(SettingsError) {

@@ -4,6 +4,7 @@ import Settings
 import UnixSignals
 
 ProgramStart.limitMemoryArenas()
+ProgramStart.raiseFileLimit()
 let settings = ProgramStart.settings(GatewaySettings.schema)
 let logger = ProgramStart.logger(GatewaySettings.schema.program, settings)
 let configuration: GatewayConfiguration

@@ -69,7 +69,7 @@ public enum GatewaySettings {
             GatewaySettings.keys.erased, GatewaySettings.limits.erased, GatewaySettings.auditLog.erased,
             GatewaySettings.allowNonLoopback.erased,
             GatewaySettings.allowPlaintextHTTP.erased,
-        ] + GatewaySettings.tls + [ProgramStart.logLevel.erased]
+        ] + GatewaySettings.tls + HTTPLimitSettings.all + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -83,6 +83,7 @@ extension GatewayConfiguration {
             schedulers: try values.required(GatewaySettings.scheduler)
         )
         self.pingInterval = try values.required(GatewaySettings.pingInterval)
+        self.http = try HTTPLimitSettings.limits(values)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
         self.auditLog = values[GatewaySettings.auditLog]

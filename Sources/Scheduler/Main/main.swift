@@ -4,6 +4,7 @@ import Settings
 import UnixSignals
 
 ProgramStart.limitMemoryArenas()
+ProgramStart.raiseFileLimit()
 let settings = ProgramStart.settings(SchedulerSettings.schema)
 let logger = ProgramStart.logger(SchedulerSettings.schema.program, settings)
 let configuration: SchedulerConfiguration

@@ -49,10 +49,14 @@ struct HTTPConnectionStateMachine {
     private var lingeredBytes = 0
     private var lastInput: NIODeadline
     private var blockedSince: NIODeadline?
+    private var pace: BodyPace
+    private var lastTick: NIODeadline
 
     init(limits: HTTPLimits, now: NIODeadline) {
         self.limits = limits
         self.lastInput = now
+        self.lastTick = now
+        self.pace = BodyPace(bytesPerSecond: limits.minimumBodyBytesPerSecond, period: limits.bodyRatePeriod)
     }
 
     // MARK: Input
@@ -64,6 +68,7 @@ struct HTTPConnectionStateMachine {
             return self.refuse(error)
         }
         self.isReadingBody = true
+        self.pace.begin()
         self.unanswered += 1
         // Upgrades are not offered; what follows such a request is not read.
         self.isLast = !head.isKeepAlive || head.version.isBeforeHTTP11 || head.headers.contains(name: "upgrade")
@@ -78,6 +83,7 @@ struct HTTPConnectionStateMachine {
     /// Whether a piece of a body is handed on.
     mutating func receivedBody(bytes: Int, now: NIODeadline) -> Bool {
         self.lastInput = now
+        self.pace.received(bytes: bytes)
         let isWanted = self.isReadingBody && self.unanswered > 0
         if !isWanted { self.lingeredBytes += bytes }
         return isWanted
@@ -153,10 +159,20 @@ struct HTTPConnectionStateMachine {
 
     // MARK: Time
 
+    /// How long from now the limits need not be looked at.
+    var tickInterval: TimeAmount {
+        let isIdle = self.unanswered == 0 && !self.isReadingBody && self.lingeringSince == nil
+        let shortest = isIdle ? self.limits.headTimeout : min(self.limits.bodyTimeout, self.limits.writeTimeout)
+        let most = isIdle ? TimeAmount.seconds(5) : .seconds(1)
+        return max(.milliseconds(10), min(most, .nanoseconds(shortest.nanoseconds / 8)))
+    }
+
     /// Looks whether a limit is crossed.
     ///
     /// - Parameter isReading: whether this side waits for bytes, rather than the client for it.
     mutating func tick(now: NIODeadline, isReading: Bool) -> TickAction {
+        let sinceLastTick = now - self.lastTick
+        self.lastTick = now
         if let since = self.lingeringSince {
             let isOver = now - since >= self.limits.lingerTimeout || self.lingeredBytes > self.limits.maximumLingerBytes
             return isOver ? .close : .none
@@ -169,7 +185,8 @@ struct HTTPConnectionStateMachine {
                 self.lastInput = now
                 return .none
             }
-            return now - self.lastInput >= self.limits.bodyTimeout ? .close : .none
+            let isTooSlow = self.pace.isTooSlow(after: sinceLastTick)
+            return isTooSlow || now - self.lastInput >= self.limits.bodyTimeout ? .close : .none
         }
         guard self.unanswered == 0 else { return .none }
         return now - self.lastInput >= self.limits.headTimeout ? .close : .none

@@ -11,9 +11,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// How often the time limits are looked at.
-    private static let tickInterval = TimeAmount.seconds(1)
-
     private let accessLog: AccessLog
     private var state: HTTPConnectionStateMachine
     /// Head of the request that came last, for the log of a refusal.
@@ -34,7 +31,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func scheduleTick(_ context: ChannelHandlerContext) {
-        self.tick = context.eventLoop.assumeIsolated().scheduleTask(in: Self.tickInterval) {
+        self.tick = context.eventLoop.assumeIsolated().scheduleTask(in: self.state.tickInterval) {
             if self.state.tick(now: .now(), isReading: self.isReading) == .close {
                 context.close(promise: nil)
             } else {
