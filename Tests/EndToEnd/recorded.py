@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import sqlite3
+import threading
 import time
 
 import httpx
@@ -23,6 +24,7 @@ class RecordedServices(Services):
         self.history = History()
         self.http = httpx.Client(timeout=20)
         self.orders = 0
+        self.numbering = threading.Lock()
         self.fail_point = None
 
     # -- the scheduler
@@ -95,8 +97,9 @@ class RecordedServices(Services):
 
     def order(self, prompts, valid=True, **more):
         """Uploads and creates; gives the order's number, its file and its batch. `more` goes to the create."""
-        self.orders += 1
-        number = self.orders
+        with self.numbering:
+            self.orders += 1
+            number = self.orders
         ids = [f"o{number}l{n}" for n in range(len(prompts))]
         self.history.orders[number] = ids
         lines = [
@@ -136,10 +139,15 @@ class RecordedServices(Services):
         """A file whole. Its connection to the scheduler may be one that a fault has left dead, which takes a try."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            answer = self.http.get(f"{self.url}/v1/files/{file}/content")
-            if answer.status_code == 200:
-                return answer.text
-            assert answer.status_code >= 500 and time.monotonic() < deadline, f"{file}: {answer.status_code} {answer.text}"
+            try:
+                answer = self.http.get(f"{self.url}/v1/files/{file}/content")
+                if answer.status_code == 200:
+                    return answer.text
+                seen = f"{answer.status_code} {answer.text}"
+                assert answer.status_code >= 500, f"{file}: {seen}"
+            except httpx.TransportError as error:
+                seen = error
+            assert time.monotonic() < deadline, f"{file}: {seen}"
             time.sleep(0.01)
 
     def collect(self, with_blobs=False):

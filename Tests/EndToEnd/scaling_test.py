@@ -1,0 +1,107 @@
+"""Three gateways before one scheduler, a client that takes them in turn, and one of them killed in the middle.
+
+What each client saw is in the history: an answer, an error of the service's that asks for another try, or a connection that
+ended. At the end every promise is checked over it (`history.violations`)."""
+
+import collections
+import concurrent.futures
+import itertools
+import threading
+import unittest
+
+import httpx
+
+from history import violations
+from recorded import RecordedServices
+from services import wait_for
+
+GATEWAYS = 3
+WORKERS = 6
+ROUNDS = 4
+LINES = 40
+CONTENT = bytes(range(256)) * 40_000
+
+
+class ScaledServices(RecordedServices):
+    """`url` is another gateway each time, also one that is gone, as for a client behind a plain round robin."""
+
+    def start_pair(self):
+        self.scheduler = self.start_scheduler()
+        self.gateways = [self.start_gateway(self.scheduler) for _ in range(GATEWAYS)]
+        self.turns = itertools.cycle(self.gateways)
+        self.lock = threading.Lock()
+
+    @property
+    def url(self):
+        with self.lock:
+            return f"http://{next(self.turns).address}"
+
+    def fetch(self, file, size):
+        """A download that goes on where it was cut, at the next gateway; gives the bytes and how often it was cut."""
+        content, cuts = b"", 0
+        while len(content) < size:
+            headers = {"range": f"bytes={len(content)}-"}
+            try:
+                with self.http.stream("GET", f"{self.url}/v1/files/{file}/content", headers=headers) as answer:
+                    if answer.status_code == 206:
+                        for piece in answer.iter_raw(64 << 10):
+                            content += piece
+                    else:
+                        assert answer.status_code in (502, 503, 504), answer.status_code
+            except httpx.TransportError:
+                cuts += 1
+        return content, cuts
+
+
+class Scaling(unittest.TestCase):
+    def test_a_gateway_killed_under_uploads_streams_and_polls_costs_another_try(self):
+        services = ScaledServices(engine=("--time-to-first-token", "20ms"), scheduler=("--engine-concurrency", 16,
+                                  "--sweep-interval", "1s"))
+        self.addCleanup(services.stop)
+        large = services.call("upload", 0, "POST", "/v1/files", data={"purpose": "user_data"},
+                              files={"file": ("large.bin", CONTENT)}).body["id"]
+        killed = threading.Event()
+
+        def work(_):
+            cuts = rounds = 0
+            # Until each worker has gone on for some rounds without the gateway.
+            while rounds < ROUNDS:
+                order, _, batch = services.order(["Hello"] * LINES)
+                content, cut = services.fetch(large, len(CONTENT))
+                self.assertTrue(content == CONTENT, "the bytes are others")
+                cuts += cut
+                ended = services.ended(order, batch)
+                self.assertEqual((ended["status"], ended["request_counts"]["completed"]), ("completed", LINES))
+                rounds += killed.is_set()
+            return cuts
+
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            workers = [pool.submit(work, n) for n in range(WORKERS)]
+            wait_for(lambda: len(services.history.orders) > 2 * WORKERS, "the workers to be at it")
+            services.gateways[1].kill()
+            killed.set()
+            cuts = sum(worker.result() for worker in workers)
+        self.assertEqual(violations(services.collect(with_blobs=True)), [])
+        seen = collections.Counter(
+            (call.operation, call.status if call.status is not None else "cut") for call in services.history.calls
+        )
+        print(f"{dict(sorted(seen.items(), key=str))}, downloads cut {cuts} ", end="", flush=True)
+        # The killed gateway was in use, and nobody saw anything but answers and cut connections.
+        self.assertGreater(sum(count for (_, status), count in seen.items() if status == "cut"), 0)
+        statuses = {status for _, status in seen}
+        self.assertLessEqual(statuses, {200, "cut", 503})
+
+    def test_all_gateways_say_the_same(self):
+        services = ScaledServices()
+        self.addCleanup(services.stop)
+        order, file, batch = services.order(["Hello"] * LINES)
+        services.ended(order, batch)
+        answers = collections.defaultdict(set)
+        for gateway in services.gateways:
+            for path in (f"/v1/batches/{batch}", "/v1/batches", f"/v1/files/{file}", "/v1/files", "/v1/models"):
+                answers[path].add(services.http.get(f"http://{gateway.address}{path}").text)
+        self.assertEqual({path: len(texts) for path, texts in answers.items()}, dict.fromkeys(answers, 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
