@@ -44,7 +44,7 @@ class ApiPage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # Slow enough that a batch can be paused and cancelled by hand, and has not ended when it is.
-        cls.services = Services(engine=("--time-to-first-token", "1s", "--slots", "64"))
+        cls.services = Services(engine=("--time-to-first-token", "2s", "--slots", "64"))
         cls.addClassCleanup(cls.services.stop)
         (cls.services.path / "examples").symlink_to(ROOT / "examples")
         cls.ids, cls.names = {}, {}
