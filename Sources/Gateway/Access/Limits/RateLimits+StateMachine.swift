@@ -48,11 +48,8 @@ public struct RateLimitsStateMachine: Sendable {
     }
 
     /// An admitted request has ended.
-    ///
-    /// - Parameter unforeseen: tokens that it used beyond those it began with; below zero: that it did not use.
-    public mutating func end(_ tenant: String, unforeseen tokens: Int = 0) {
+    public mutating func end(_ tenant: String) {
         self.tenants[tenant]?.running -= 1
-        self.tenants[tenant]?.tokens.take(tokens)
     }
 
     /// Tenants that are kept.

@@ -4,7 +4,7 @@ struct TokenBucket: Sendable, Equatable {
 
     /// What it holds when it is full.
     private(set) var capacity: Int
-    /// What is in it; below zero when more was used than had been asked for.
+    /// What is in it; below zero after a request for more than it holds.
     private var level: Double
     /// When `level` was right, on a clock that only moves forward.
     private var time: Duration
