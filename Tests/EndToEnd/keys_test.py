@@ -27,8 +27,8 @@ class KeyedServices(Services):
 
     keys = {"acme": "sk-bf-acme", "other": "sk-bf-other", "hourly": "sk-bf-hourly"}
 
-    def __init__(self, *, limits=None, gateway=(), **options):
-        self.limits, self.gateway_arguments = limits, gateway
+    def __init__(self, *, limits=None, **options):
+        self.limits = limits
         super().__init__(**options)
 
     def start_scheduler(self, **options):

@@ -26,7 +26,8 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    /// Asks first who it is, so that a stranger learns nothing about the routes, and then whether more may be asked for.
+    /// Asks first who it is, and then whether more may be asked for. What is wrong with the head of a request that has a body
+    /// was told before, by the connection.
     private func admit(_ head: RequestHead, request: Request, requestID: String) async -> Response {
         let caller: Caller
         do throws(APIError) {
