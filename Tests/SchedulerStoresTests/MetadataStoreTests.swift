@@ -53,6 +53,23 @@ struct MetadataStoreTests {
         await #expect(throws: StoreError.conflict) { try await store.apply([.delete(RecordKey(.batch, "zz"))]) }
     }
 
+    @Test("A8-01 a bound on records holds within the transaction, by kind, tenant and label", arguments: Kind.allCases)
+    func boundOnRecords(kind: Kind) async throws {
+        let store = try await self.store(kind)
+        let bound = RecordChange.requireFewer(than: 2, of: .batch, tenant: "t", label: "l")
+        try await store.apply([bound, .insert(self.record("a"))])
+        try await store.apply([.insert(self.record("o", tenant: "other")), .insert(self.record("p", label: "ended"))])
+        try await store.apply([bound, .insert(self.record("b"))])
+        await #expect(throws: StoreError.conflict) { try await store.apply([bound, .insert(self.record("c"))]) }
+        #expect(try await store.get(RecordKey(.batch, "c")) == nil)
+        try await store.apply([.update(self.record("a", label: "ended", version: 1))])
+        try await store.apply([bound, .insert(self.record("c"))])
+        // Changes of the same transaction count.
+        await #expect(throws: StoreError.conflict) {
+            try await store.apply([.delete(RecordKey(.batch, "c")), .insert(self.record("d")), bound])
+        }
+    }
+
     @Test("A6-04 pages are stable while records come and go", arguments: Kind.allCases)
     func pagesAreStable(kind: Kind) async throws {
         let store = try await self.store(kind)

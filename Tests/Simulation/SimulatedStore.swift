@@ -60,7 +60,7 @@ struct SimulatedStore: MetadataStore {
             case .insert(let record), .update(let record):
                 guard record.key.kind == .batch, let batch = try? record.decoded(BatchRecord.self).object else { break }
                 self.onChange(batch)
-            case .delete, .require, .requireLease, .requireQuota: break
+            case .delete, .require, .requireLease, .requireQuota, .requireFewer: break
             }
         }
     }

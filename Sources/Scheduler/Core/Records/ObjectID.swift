@@ -11,6 +11,7 @@ public enum ObjectID {
         case file = "file-"
         case batch = "batch_"
         case upload = "upload_"
+        case part = "part_"
     }
 
     private static let counter = Atomic<UInt16>(0)

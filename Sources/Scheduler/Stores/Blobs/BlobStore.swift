@@ -26,6 +26,8 @@ public protocol StagedBlob: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError)
     /// Reads back what was written.
     func read(count: Int, at offset: Int64) throws(FileError) -> [UInt8]
+    /// Makes the bytes so far durable, so that a commit of many bytes has little left to do.
+    func sync() throws(FileError)
     /// Makes the blob durable and visible under `key`, in place of one that is there.
     func commit(as key: String) throws(FileError)
     /// Throws the bytes away.

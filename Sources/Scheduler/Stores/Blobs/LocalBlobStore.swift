@@ -108,6 +108,10 @@ private final class LocalStagedBlob: StagedBlob, @unchecked Sendable {
         try self.file.read(count: count, at: offset)
     }
 
+    func sync() throws(FileError) {
+        try self.file.syncData()
+    }
+
     func commit(as key: String) throws(FileError) {
         let target = self.pathOf(key)
         let directory = String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)])

@@ -105,6 +105,9 @@ public final class MemoryMetadataStore: MetadataStore {
         case .requireQuota(let quota, let tenant, let now):
             let usage = Self.usage(of: tenant, state, now: now)
             if let excess = quota.excess(of: usage, now: now) { throw .overQuota(excess) }
+        case .requireFewer(let most, let kind, let tenant, let label):
+            let found = state.records[kind, default: [:]].values.count { $0.tenant == tenant && $0.label == label }
+            guard found < most else { throw .conflict }
         }
     }
 

@@ -11,9 +11,9 @@ public protocol MetadataStore: LeaseStore {
     func list(_ query: RecordQuery) async throws(StoreError) -> [StoredRecord]
 
     /// Applies all changes or none; durable when it returns.
-    /// - Throws: `StoreError.conflict` when an expected version is not the stored one, an insert finds a record or a
-    ///   required one is missing; `StoreError.fenced` when a required lease has ended; `StoreError.tooManyAnswers` when
-    ///   the answer's scope has as many live ones as it may; `StoreError.overQuota`.
+    /// - Throws: `StoreError.conflict` when an expected version is not the stored one, an insert finds a record, a
+    ///   required one is missing or there are too many; `StoreError.fenced` when a required lease has ended;
+    ///   `StoreError.tooManyAnswers` when the answer's scope has as many live ones as it may; `StoreError.overQuota`.
     func apply(_ changes: [RecordChange], remembering answer: RememberedAnswer?) async throws(StoreError)
 
     /// The answer remembered for an idempotency key, unless it is older than `notBefore` (Unix seconds).
@@ -38,6 +38,8 @@ extension MetadataStore {
 public enum RecordKind: String, Sendable, Hashable {
     case file
     case batch
+    case upload
+    case uploadPart = "upload_part"
 }
 
 /// Names a record.
@@ -60,7 +62,7 @@ public struct StoredRecord: Sendable, Equatable {
     public var key: RecordKey
     /// Whose it is.
     public var tenant: String
-    /// What lists filter by: a file's purpose; whether a batch is `active` or `ended`.
+    /// What lists filter by: a file's purpose; whether a batch or an upload goes on; the upload of a part.
     public var label: String
     /// Rises by one with each change; 1 when inserted.
     public var version: Int64
@@ -93,6 +95,8 @@ public enum RecordChange: Sendable {
     case requireQuota(TenantQuota, tenant: String, unixMilliseconds: Int64)
     /// The owner's lease must not have ended; nothing is changed. The fence for writes of a paused owner (I-08).
     case requireLease(owner: String)
+    /// Fewer than `count` records of the kind, tenant and label must exist; nothing is changed.
+    case requireFewer(than: Int, of: RecordKind, tenant: String, label: String)
 }
 
 /// What to list.

@@ -179,6 +179,7 @@ extension SQLiteMetadataStore {
         if version < 1 { try database.execute(sql: self.tablesOfVersion1) }
         if version < 2 { try database.execute(sql: self.tablesOfVersion2) }
         if version < 3 { try database.execute(sql: self.tablesOfVersion3) }
+        // Also, a program of version 3 would take the bytes of parts for nobody's and remove them.
         if version < 4 { try database.execute(sql: self.tablesOfVersion4) }
         try database.execute(sql: "PRAGMA user_version = \(self.formatVersion)")
     }
@@ -268,6 +269,14 @@ extension SQLiteMetadataStore {
             return
         case .requireQuota(let quota, let tenant, let now):
             try self.require(quota, tenant: tenant, now: now, database)
+            return
+        case .requireFewer(let most, let kind, let tenant, let label):
+            let found = try Int.fetchOne(
+                database,
+                sql: "SELECT COUNT(*) FROM record WHERE kind = ? AND label = ? AND tenant = ?",
+                arguments: [kind.rawValue, label, tenant]
+            )
+            guard found ?? 0 < most else { throw StoreError.conflict }
             return
         }
         guard database.changesCount == 1 else { throw StoreError.conflict }

@@ -63,6 +63,28 @@ extension BatchRecord: StoredObject {
     }
 }
 
+extension UploadRecord: StoredObject {
+    /// Label of uploads that go on.
+    public static let pendingLabel = "pending"
+    /// Label of uploads that have ended and still have parts.
+    public static let releasingLabel = "releasing"
+    /// Label of uploads that have ended.
+    public static let endedLabel = "ended"
+    /// An upload's record.
+    public static var kind: RecordKind { .upload }
+    /// The sweep looks for those that it has to do something about.
+    public var label: String {
+        self.status == .pending ? Self.pendingLabel : self.holdsParts ? Self.releasingLabel : Self.endedLabel
+    }
+}
+
+extension UploadPartRecord: StoredObject {
+    /// A part's record.
+    public static var kind: RecordKind { .uploadPart }
+    /// Parts are looked for by their upload.
+    public var label: String { self.uploadID }
+}
+
 /// What is written: the object and the number of its format.
 private struct Envelope<Object: StoredObject>: Codable {
     var format: Int
