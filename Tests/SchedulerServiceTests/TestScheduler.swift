@@ -15,6 +15,7 @@ struct TestScheduler {
 
     init(
         engines: [any Engine] = [],
+        files: any FileSystem = LocalFileSystem(),
         _ change: (inout SchedulerConfiguration) -> Void = { _ in }
     ) async throws {
         let directory = try TemporaryDirectory()
@@ -26,7 +27,7 @@ struct TestScheduler {
             dataDirectory: directory.path,
             engines: engines,
             platform: Platform(
-                files: LocalFileSystem(),
+                files: files,
                 threads: NIOThreadPool.singleton,
                 commitThreads: NIOThreadPool.singleton,
                 time: .system,

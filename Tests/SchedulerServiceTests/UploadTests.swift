@@ -149,8 +149,8 @@ struct UploadTests {
         let upload = Upload(
             id: "upload_1",
             tenant: "default",
-            purpose: purpose,
-            fileID: "file-1",
+            target: .file(purpose),
+            targetID: "file-1",
             writer: writer,
             threads: Self.threads,
             now: 0
@@ -162,33 +162,31 @@ struct UploadTests {
 extension Upload {
     /// Completes it as a file with a record that nobody stores.
     fileprivate func complete(_ bytes: UInt64) async throws -> FileRecord {
-        try await self.complete(bytes: bytes, purpose: .userData, now: 0) { _ in
-            FileRecord(
-                id: self.fileID,
-                tenant: "default",
-                bytes: Int64(bytes),
-                createdAt: 0,
-                expiresAt: nil,
-                filename: "f",
-                purpose: .userData
-            )
-        }
+        try await self.file(bytes, .userData)
     }
 
     /// Completes it as a batch input with a record that nobody stores, and gives what was found in it.
     fileprivate func findings(_ bytes: Int) async throws -> InputFileFindings? {
-        try await self.complete(bytes: UInt64(bytes), purpose: .batch, now: 0) { findings in
-            FileRecord(
-                id: self.fileID,
-                tenant: "default",
-                bytes: Int64(bytes),
-                createdAt: 0,
-                expiresAt: nil,
-                filename: "f",
-                purpose: .batch,
-                input: findings
+        try await self.file(UInt64(bytes), .batch).input
+    }
+
+    private func file(_ bytes: UInt64, _ purpose: FilePurpose) async throws -> FileRecord {
+        let completed = try await self.complete(bytes: bytes, purpose: purpose, now: 0) { findings in
+            .file(
+                FileRecord(
+                    id: self.targetID,
+                    tenant: "default",
+                    bytes: Int64(bytes),
+                    createdAt: 0,
+                    expiresAt: nil,
+                    filename: "f",
+                    purpose: purpose,
+                    input: findings
+                )
             )
-        }.input
+        }
+        guard case .file(let file) = completed else { throw CancellationError() }
+        return file
     }
 
     /// Writes a chunk with the right checksum.

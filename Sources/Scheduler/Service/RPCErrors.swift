@@ -44,7 +44,8 @@ enum RPCErrors {
         self.make(
             .notFound,
             "No such upload: \(Self.shown(id)). It may have expired: begin again.",
-            reason: "upload_not_found"
+            reason: "upload_not_found",
+            param: "upload_id"
         )
     }
 

@@ -36,6 +36,8 @@ public struct SchedulerConfiguration: Sendable {
     public var lease = LeaseTerms()
     /// Time between two sweeps over everything; bytes without a record go at the second one that finds them.
     public var sweepInterval = Duration.seconds(600)
+    /// How long an upload in parts takes parts and may be completed (A8-01).
+    public var uploadLifetime = Duration.seconds(UploadRecord.lifetimeSeconds)
     /// How long a cancelled or expired batch waits for the answers that are under way.
     public var drainGrace = Duration.seconds(2)
 

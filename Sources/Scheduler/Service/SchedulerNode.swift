@@ -100,13 +100,23 @@ package struct SchedulerNode: Sendable {
         ) { sweeper.inputWasReleased($0) }
         ownership.observe(onBegin: { runner.somethingIsNew() }, onLost: { await runner.abandonAll() })
         let uploads = UploadRegistry(bytes: bytes, platform: platform)
+        let composer = UploadComposer(
+            completion: UploadCompletion(
+                records: UploadRecords(store: parts.store),
+                bytes: bytes,
+                ownership: ownership,
+                sweeper: sweeper,
+                platform: platform
+            ),
+            logger: logger
+        )
         let engines = parts.engines.map {
             (index: dispatcher.add($0, concurrency: configuration.engineConcurrency), client: $0)
         }
         self.services = [
             StoreFailureWatch(failures: failures, platform: platform), ownership, dispatcher,
             EngineMonitor(engines: engines, dispatcher: dispatcher, platform: platform, logger: logger), runner,
-            ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, sweeper,
+            ProgressReporter(runner: runner, environment: environment, logger: logger), uploads, composer, sweeper,
         ]
         let quotas = TenantQuotas(limits: configuration.limits)
         var router = RPCRouter()
@@ -119,6 +129,16 @@ package struct SchedulerNode: Sendable {
             quotas: quotas,
             platform: platform,
             logger: logger
+        ).register(in: &router)
+        UploadsHandlers(
+            store: parts.store,
+            uploads: uploads,
+            composer: composer,
+            ownership: ownership,
+            sweeper: sweeper,
+            quotas: quotas,
+            platform: platform,
+            lifetimeSeconds: configuration.uploadLifetime.components.seconds
         ).register(in: &router)
         BatchesHandlers(
             store: parts.store,

@@ -55,6 +55,12 @@ public enum SchedulerSettings {
         default: "10m",
         in: .seconds(1)...(.seconds(86_400))
     )
+    static let uploadLifetime = SettingKey<Duration>.duration(
+        "upload-lifetime",
+        "how long an upload in parts takes parts and may be completed",
+        default: "1h",
+        in: .seconds(1)...(.seconds(604_800))
+    )
 
     static let limits = SettingKey<String>.file(
         "limits",
@@ -82,6 +88,7 @@ public enum SchedulerSettings {
             SchedulerSettings.engineIdleTimeout.erased,
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
             SchedulerSettings.sweepInterval.erased, SchedulerSettings.limits.erased,
+            SchedulerSettings.uploadLifetime.erased,
         ] + SchedulerSettings.tls + RPCLimitSettings.all + [ProgramStart.logLevel.erased]
     )
 }
@@ -102,6 +109,7 @@ extension SchedulerConfiguration {
         )
         self.lease = LeaseTerms(lasting: try values.required(SchedulerSettings.lease))
         self.sweepInterval = try values.required(SchedulerSettings.sweepInterval)
+        self.uploadLifetime = try values.required(SchedulerSettings.uploadLifetime)
         if let path = values[SchedulerSettings.limits] {
             self.limits = try WatchedFile(path: path) { (text, path) throws(SettingsError) in
                 try LimitsTable(text, path: path)

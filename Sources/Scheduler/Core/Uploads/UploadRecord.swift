@@ -33,6 +33,8 @@ public struct UploadRecord: Sendable, Equatable, Codable {
     public var bytes: Int64
     /// As the client said.
     public var mimeType: String
+    /// The project that it was made for; nil: none.
+    public var project: String?
     /// Life time of the file in seconds; nil: the purpose's default.
     public var fileLifetimeSeconds: Int64?
     /// Unix seconds.

@@ -54,7 +54,7 @@ struct InputComposer: Sendable {
             now: self.platform.time.monotonicSeconds
         ) { findings in
             let record = FileRecord(
-                id: upload.fileID,
+                id: upload.targetID,
                 tenant: upload.tenant,
                 bytes: Int64(clamping: bytes),
                 createdAt: now,
@@ -67,7 +67,7 @@ struct InputComposer: Sendable {
                 throw RPCErrors.store(.unavailable("the bytes took too long"))
             }
             try await store(.requireLease(owner: owner), record)
-            return record
+            return .file(record)
         }
     }
 }

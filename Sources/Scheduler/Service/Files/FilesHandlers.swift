@@ -67,7 +67,7 @@ struct FilesHandlers: Sendable {
 
 extension FilesHandlers {
     private func begin(_ request: BeginUploadRequest, _ tenant: String) async throws -> BeginUploadResponse {
-        let purpose = request.purpose.isEmpty ? nil : try self.purpose(request.purpose)
+        let purpose = request.purpose.isEmpty ? nil : try FilePurpose(uploaded: request.purpose)
         let limit = (purpose ?? .userData).maximumBytes
         if let expected = request.expectedBytes, expected > UInt64(limit) {
             throw RPCErrors.fileTooLarge(limit: limit)
@@ -95,7 +95,8 @@ extension FilesHandlers {
         _ project: String?
     ) async throws -> CompleteUploadResponse {
         let upload = try self.upload(request.uploadID, tenant)
-        let purpose = try self.purpose(request.purpose)
+        guard case .file(let declared) = upload.target else { throw RPCErrors.noSuchUpload(request.uploadID) }
+        let purpose = try FilePurpose(uploaded: request.purpose)
         guard !request.filename.isEmpty, request.filename.utf8.count <= Self.maximumFilenameBytes else {
             throw RPCErrors.invalid("file", "Give the file a name of 1 to \(Self.maximumFilenameBytes) bytes.")
         }
@@ -103,20 +104,20 @@ extension FilesHandlers {
         if let lifetime, !BatchRequest.lifetimeSeconds.contains(lifetime) {
             throw RPCErrors.invalid("expires_after[seconds]", "A file lives 3600 to 2592000 seconds.")
         }
-        if let declared = upload.declaredPurpose, declared != purpose {
+        if let declared, declared != purpose {
             throw RPCErrors.invalid("purpose", "The upload was begun for '\(declared.rawValue)'.")
         }
         // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
         guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
         let now = self.platform.time.unixSeconds
         let began = self.platform.time.bootMilliseconds()
-        let record = try await upload.complete(
+        let completed = try await upload.complete(
             bytes: request.bytes,
             purpose: purpose,
             now: self.platform.time.monotonicSeconds
         ) { findings in
             var record = FileRecord(
-                id: upload.fileID,
+                id: upload.targetID,
                 tenant: tenant,
                 bytes: Int64(clamping: request.bytes),
                 createdAt: now,
@@ -132,8 +133,9 @@ extension FilesHandlers {
             }
             let changes: [RecordChange] = [.requireLease(owner: owner), .insert(try StoredRecord(record))]
             try await self.store.apply(changes + self.quotas.changes(tenant, adding: .bytes, now: now))
-            return record
+            return .file(record)
         }
+        guard case .file(let record) = completed else { throw RPCErrors.noSuchUpload(request.uploadID) }
         self.uploads.wasCompleted(upload)
         return CompleteUploadResponse(file: File(record))
     }
@@ -150,13 +152,17 @@ extension FilesHandlers {
         guard let upload = self.uploads.find(id, tenant: tenant) else { throw RPCErrors.noSuchUpload(id) }
         return upload
     }
+}
 
-    private func purpose(_ text: String) throws -> FilePurpose {
+extension FilePurpose {
+    /// The purpose of a file that a client uploads.
+    /// - Throws: INVALID_ARGUMENT for what is none.
+    init(uploaded text: String) throws(RPCError) {
         guard let purpose = FilePurpose(rawValue: text), purpose.isUploadable else {
             let known = FilePurpose.allCases.filter(\.isUploadable).map { "'\($0.rawValue)'" }.joined(separator: ", ")
             throw RPCErrors.invalid("purpose", "'\(text.prefix(64))' is not a purpose. Use one of: \(known).")
         }
-        return purpose
+        self = purpose
     }
 }
 

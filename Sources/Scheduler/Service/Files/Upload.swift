@@ -4,7 +4,7 @@ import ProtoRPC
 import SchedulerCore
 import SchedulerStores
 
-/// One upload: applies its chunks in offset order, whatever order they arrive in.
+/// One file, or one part of a file, on its way up: applies its chunks in offset order, whatever order they arrive in.
 ///
 /// A chunk that is ahead waits for the one before it; a chunk that was applied already is acknowledged again, so that a
 /// lost reply costs nothing.
@@ -14,13 +14,13 @@ actor Upload {
 
     nonisolated let id: String
     nonisolated let tenant: String
-    nonisolated let declaredPurpose: FilePurpose?
+    nonisolated let target: Target
 
-    /// The id of the file that it becomes: the same however often it is completed.
-    nonisolated let fileID: String
+    /// The id of what it becomes: the same however often it is completed.
+    nonisolated let targetID: String
 
     private var writer: UploadWriter?
-    private var completed: FileRecord?
+    private var completed: Completed?
     private let threads: any BlockingThreads
     private var applied: UInt64 = 0
     private var isBusy = false
@@ -28,19 +28,48 @@ actor Upload {
     private let waiters = Waiters()
     private(set) var lastUse: Int64
 
+    /// What the bytes become.
+    enum Target: Sendable {
+        /// A file; its purpose may be told at the end only.
+        case file(FilePurpose?)
+        /// A part of an upload.
+        case part(uploadID: String)
+
+        /// Most bytes.
+        var maximumBytes: Int64 {
+            switch self {
+            case .file(let purpose): (purpose ?? .userData).maximumBytes
+            case .part: UploadPartRecord.maximumBytes
+            }
+        }
+
+        var tooLarge: RPCError {
+            switch self {
+            case .file: RPCErrors.fileTooLarge(limit: self.maximumBytes)
+            case .part: RPCErrors.partTooLarge
+            }
+        }
+    }
+
+    /// The record of what the bytes became.
+    enum Completed: Sendable, Equatable {
+        case file(FileRecord)
+        case part(UploadPartRecord)
+    }
+
     init(
         id: String,
         tenant: String,
-        purpose: FilePurpose?,
-        fileID: String,
+        target: Target,
+        targetID: String,
         writer: UploadWriter,
         threads: any BlockingThreads,
         now: Int64
     ) {
         self.id = id
         self.tenant = tenant
-        self.declaredPurpose = purpose
-        self.fileID = fileID
+        self.target = target
+        self.targetID = targetID
         self.writer = writer
         self.threads = threads
         self.lastUse = now
@@ -50,8 +79,7 @@ actor Upload {
     func write(_ data: ByteBuffer, at offset: UInt64, crc: UInt32, now: Int64) async throws -> UInt64 {
         self.lastUse = now
         let (end, overflow) = offset.addingReportingOverflow(UInt64(data.readableBytes))
-        let limit = UInt64((self.declaredPurpose ?? .userData).maximumBytes)
-        guard !overflow, end <= limit else { throw RPCErrors.fileTooLarge(limit: Int64(limit)) }
+        guard !overflow, end <= UInt64(self.target.maximumBytes) else { throw self.target.tooLarge }
         guard data.withUnsafeReadableBytes(CRC32C.checksum) == crc else {
             throw RPCErrors.make(
                 .invalidArgument,
@@ -74,18 +102,20 @@ actor Upload {
         guard let writer = self.writer else { throw Self.closed }
         // A failure behind the bytes' own write, such as a full disk at the plan's, has taken them all the same.
         defer { self.applied = UInt64(writer.stagedBytes) }
-        try await self.threads.run { try writer.append(data) }
+        try await self.threads.run { try data.withUnsafeReadableBytes(writer.append) }
         return end
     }
 
-    /// Makes the staged bytes a file. A repeated call, after a lost reply, gives the same file.
-    /// - Parameter store: makes the file's record durable.
+    /// Makes the staged bytes a file or a part. A repeated call, after a lost reply, gives the same one.
+    /// - Parameters:
+    ///   - purpose: the file's; nil for a part.
+    ///   - store: makes the record durable.
     func complete(
         bytes: UInt64,
-        purpose: FilePurpose,
+        purpose: FilePurpose?,
         now: Int64,
-        store: @Sendable (InputFileFindings?) async throws -> FileRecord
-    ) async throws -> FileRecord {
+        store: @Sendable (InputFileFindings?) async throws -> Completed
+    ) async throws -> Completed {
         self.lastUse = now
         if self.completed == nil { try await self.turn(for: bytes) }
         if let completed = self.completed { return completed }
@@ -96,7 +126,7 @@ actor Upload {
                 reason: "size_mismatch"
             )
         }
-        guard Int64(clamping: bytes) <= purpose.maximumBytes else {
+        if let purpose, Int64(clamping: bytes) > purpose.maximumBytes {
             throw RPCErrors.fileTooLarge(limit: purpose.maximumBytes)
         }
         guard let writer = self.writer else { throw Self.closed }
@@ -105,11 +135,11 @@ actor Upload {
             self.isBusy = false
             self.waiters.wakeAll()
         }
-        let fileID = self.fileID
+        let targetID = self.targetID
         let findings: InputFileFindings?
         do {
             findings = try await self.threads.run {
-                try writer.complete(as: fileID, isBatchInput: purpose == .batch)
+                try writer.complete(as: targetID, isBatchInput: purpose == .batch)
             }
         } catch let error as FileError where error.hasLostWrites {
             // A second sync would succeed without the bytes that the first one lost (T-06).

@@ -32,19 +32,40 @@ final class UploadRegistry: Service {
         }
     }
 
-    /// Opens an upload.
+    /// Opens an upload of a file.
     func begin(tenant: String, purpose: FilePurpose?) async throws -> Upload {
-        guard self.uploads.withLock({ $0.count }) < Self.maximumUploads else { return try Self.refuse() }
-        let id = self.platform.makeID(.upload)
+        try await self.begin(
+            self.platform.makeID(.upload),
+            tenant,
+            .file(purpose),
+            as: self.platform.makeID(.file),
+            mayBeBatchInput: purpose == nil || purpose == .batch
+        )
+    }
+
+    /// Opens a part of an upload. Both have the id of the part.
+    func beginPart(of uploadID: String, tenant: String) async throws -> Upload {
+        let id = self.platform.makeID(.part)
+        return try await self.begin(id, tenant, .part(uploadID: uploadID), as: id, mayBeBatchInput: false)
+    }
+
+    private func begin(
+        _ id: String,
+        _ tenant: String,
+        _ target: Upload.Target,
+        as targetID: String,
+        mayBeBatchInput: Bool
+    ) async throws -> Upload {
+        guard self.uploads.withLock({ $0.count }) < Self.maximumUploads else { throw RPCErrors.tooManyUploads }
         let blobs = self.bytes.blobs
         let writer = try await self.bytes.threads.run {
-            try UploadWriter(id: id, mayBeBatchInput: purpose == nil || purpose == .batch, blobs: blobs)
+            try UploadWriter(id: id, mayBeBatchInput: mayBeBatchInput, blobs: blobs)
         }
         let upload = Upload(
             id: id,
             tenant: tenant,
-            purpose: purpose,
-            fileID: self.platform.makeID(.file),
+            target: target,
+            targetID: targetID,
             writer: writer,
             threads: self.bytes.threads,
             now: self.platform.time.monotonicSeconds
@@ -64,7 +85,7 @@ final class UploadRegistry: Service {
         _ = self.uploads.withLock { $0.removeValue(forKey: id) }
     }
 
-    /// An upload became a file: it is kept a while, in case its reply was lost, and counts no more.
+    /// An upload became a file or a part: it is kept a while, in case its reply was lost, and counts no more.
     func wasCompleted(_ upload: Upload) {
         self.finished.withLock { $0[upload.id] = upload }
         self.remove(upload.id)
@@ -81,9 +102,5 @@ final class UploadRegistry: Service {
             // A staged file that cannot be removed now goes at the next start.
             try? await upload.abort()
         }
-    }
-
-    private static func refuse() throws -> Upload {
-        throw RPCErrors.tooManyUploads
     }
 }

@@ -1,5 +1,3 @@
-import Checksum
-import NIOCore
 import SchedulerCore
 import SchedulerStores
 
@@ -33,13 +31,11 @@ final class UploadWriter: @unchecked Sendable {
 
     /// Adds the next bytes. After a failure `stagedBytes` tells whether they were taken; what they still need is done by
     /// the next call.
-    func append(_ bytes: ByteBuffer) throws {
+    func append(_ bytes: UnsafeRawBufferPointer) throws {
         try self.writeSideFiles()
-        try bytes.withUnsafeReadableBytes { bytes in
-            try self.staged.write(bytes, at: self.stagedBytes)
-            self.stagedBytes += Int64(bytes.count)
-            self.indexer?.consume(bytes)
-        }
+        try self.staged.write(bytes, at: self.stagedBytes)
+        self.stagedBytes += Int64(bytes.count)
+        self.indexer?.consume(bytes)
         try self.writeSideFiles()
     }
 
@@ -63,6 +59,11 @@ final class UploadWriter: @unchecked Sendable {
         self.isPlanCommitted = true
         try self.staged.commit(as: fileID)
         return self.indexer?.findings
+    }
+
+    /// Makes the bytes so far durable.
+    func sync() throws {
+        try self.staged.sync()
     }
 
     func abort() throws {

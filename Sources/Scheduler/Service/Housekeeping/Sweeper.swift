@@ -4,11 +4,19 @@ import SchedulerStores
 import ServiceLifecycle
 import Synchronization
 
-/// Removes what nobody needs any more: expired files, bytes without a record, job files of ended batches, old
+/// Removes what nobody needs any more: expired files, uploads and parts, bytes without a record, job files of ended batches, old
 /// idempotency keys, what dead schedulers staged. One scheduler of a store does it.
 final class Sweeper: Service {
     /// How long a missing lease is waited for.
     private static let leaseWait = Duration.seconds(1)
+
+    /// What is to be removed between two passes.
+    private enum Removal: Sendable {
+        /// Bytes, unless something needs them.
+        case bytes([String])
+        /// The parts of an upload that has ended.
+        case parts(uploadID: String)
+    }
 
     private let store: any MetadataStore
     private let bytes: FileBytes
@@ -18,8 +26,9 @@ final class Sweeper: Service {
     private let platform: Platform
     private let interval: Duration
     private let logger: Logger
-    private let deleted: AsyncStream<[String]>
-    private let deletion: AsyncStream<[String]>.Continuation
+    private let uploads: UploadCleaner
+    private let deleted: AsyncStream<Removal>
+    private let deletion: AsyncStream<Removal>.Continuation
     /// Bytes that had no record at the last pass, and when that was seen first. Bytes of an upload get their record
     /// within a moment, or not at all (`OwnershipKeeper.recordAge`).
     private let suspects = Mutex<[String: Int64]>([:])
@@ -38,6 +47,12 @@ final class Sweeper: Service {
         self.platform = environment.platform
         self.interval = interval
         self.logger = logger
+        self.uploads = UploadCleaner(
+            store: environment.store,
+            bytes: environment.bytes,
+            platform: environment.platform,
+            logger: logger
+        )
         (self.deleted, self.deletion) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1_024))
     }
 
@@ -53,20 +68,39 @@ final class Sweeper: Service {
 
     /// A file's record was deleted: its bytes go now, unless a batch reads them.
     func fileWasDeleted(_ file: FileRecord) {
-        self.deletion.yield([file.blobKey, FileBytes.planKey(file.id)])
+        self.deletion.yield(.bytes([file.blobKey, FileBytes.planKey(file.id)]))
     }
 
     /// A batch has ended: its input's bytes go if the file was deleted meanwhile.
     func inputWasReleased(_ fileID: String) {
-        self.deletion.yield([fileID, FileBytes.planKey(fileID)])
+        self.deletion.yield(.bytes([fileID, FileBytes.planKey(fileID)]))
+    }
+
+    /// A file's bytes are in place and it gets no record.
+    func bytesWereLeft(_ file: FileRecord) {
+        self.fileWasDeleted(file)
+    }
+
+    /// A part's bytes are in place and it gets no record.
+    func bytesWereLeft(_ part: UploadPartRecord) {
+        self.deletion.yield(.bytes([part.id]))
+    }
+
+    /// An upload has ended: its parts go now.
+    func uploadEnded(_ uploadID: String) {
+        self.deletion.yield(.parts(uploadID: uploadID))
     }
 
     private func removeDeleted() async {
-        for await keys in self.deleted {
+        for await removal in self.deleted {
             do {
-                let unreferenced = try await self.unreferenced(keys)
-                await self.platform.wait(if: .waitBeforeRemoval)
-                try await self.bytes.remove(unreferenced)
+                switch removal {
+                case .bytes(let keys):
+                    let unreferenced = try await self.unreferenced(keys)
+                    await self.platform.wait(if: .waitBeforeRemoval)
+                    try await self.bytes.remove(unreferenced)
+                case .parts(let uploadID): try await self.uploads.removeParts(of: uploadID)
+                }
             } catch {
                 self.logger.warning("bytes stay until the next sweep", metadata: ["error": "\(error)"])
             }
@@ -96,6 +130,7 @@ final class Sweeper: Service {
         }
         let now = self.platform.time.unixSeconds
         try await self.deleteExpiredFiles(now)
+        try await self.uploads.sweep(now)
         try await self.store.forgetAnswers(before: now - RememberedAnswer.lifetimeSeconds)
         try await self.removeUnreferencedBytes()
         try await self.removeJobFiles()
@@ -146,10 +181,14 @@ extension Sweeper {
         self.suspects.withLock { [found] in $0 = found }
     }
 
-    /// The keys that neither a file nor a batch that goes on needs.
+    /// The keys that no file, no part and no batch that goes on needs.
     private func unreferenced(_ keys: [String]) async throws -> [String] {
         var candidates: [String] = []
         for key in keys {
+            if ObjectID.isWellFormed(key, .part) {
+                if try await self.store.get(RecordKey(.uploadPart, key)) == nil { candidates.append(key) }
+                continue
+            }
             let id = FileBytes.fileID(ofKey: key)
             guard let stored = try await self.store.get(RecordKey(.file, id)) else {
                 candidates.append(key)

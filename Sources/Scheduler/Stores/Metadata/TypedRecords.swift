@@ -72,6 +72,8 @@ extension UploadRecord: StoredObject {
     public static let endedLabel = "ended"
     /// An upload's record.
     public static var kind: RecordKind { .upload }
+    /// Nothing: its parts count.
+    public var weight: RecordWeight { RecordWeight() }
     /// The sweep looks for those that it has to do something about.
     public var label: String {
         self.status == .pending ? Self.pendingLabel : self.holdsParts ? Self.releasingLabel : Self.endedLabel
@@ -81,6 +83,8 @@ extension UploadRecord: StoredObject {
 extension UploadPartRecord: StoredObject {
     /// A part's record.
     public static var kind: RecordKind { .uploadPart }
+    /// Its bytes.
+    public var weight: RecordWeight { RecordWeight(bytes: self.bytes) }
     /// Parts are looked for by their upload.
     public var label: String { self.uploadID }
 }
