@@ -3,17 +3,7 @@ public import NIOCore
 /// Reads the form of `POST /v1/files` as it comes: bytes in, actions out.
 ///
 /// Fields may come in any order (A7-02), so the purpose may be known only after the last byte of the file.
-public struct FileFormStateMachine {
-    /// What to do with the file.
-    public enum Action: Sendable, Equatable {
-        /// The file's content begins.
-        case beginFile(purpose: String?)
-        /// Some of the file's content; never empty.
-        case fileContent(ByteBuffer)
-        /// The file's content is complete; the form may go on.
-        case endFile
-    }
-
+public struct FileFormStateMachine: UploadForm {
     private enum Part {
         case file
         case field(String, value: ByteBuffer)
@@ -22,8 +12,6 @@ public struct FileFormStateMachine {
     private static let fields = ["purpose", "expires_after[anchor]", "expires_after[seconds]"]
     /// Longest value of a field that is not the file.
     private static let maximumFieldBytes = 1 << 10
-    /// Longest file name.
-    private static let maximumFilenameBytes = 2 << 10
 
     private var multipart: MultipartStateMachine
     private var part: Part?
@@ -49,7 +37,7 @@ public struct FileFormStateMachine {
     /// The next thing to do; nil when more bytes are needed.
     ///
     /// - Throws: 400 for a malformed form or a wrong field, 413 when the file is too large.
-    public mutating func next() throws(APIError) -> Action? {
+    public mutating func next() throws(APIError) -> UploadFormAction? {
         while let event = try self.multipart.next() {
             if let action = try self.action(event) { return action }
         }
@@ -72,7 +60,7 @@ public struct FileFormStateMachine {
         )
     }
 
-    private mutating func action(_ event: MultipartEvent) throws(APIError) -> Action? {
+    private mutating func action(_ event: MultipartEvent) throws(APIError) -> UploadFormAction? {
         switch (event, self.part) {
         case (.part(let head), _): return try self.begin(head)
         case (.content(let bytes), .file):
@@ -97,7 +85,7 @@ public struct FileFormStateMachine {
         }
     }
 
-    private mutating func begin(_ head: MultipartPartHead) throws(APIError) -> Action? {
+    private mutating func begin(_ head: MultipartPartHead) throws(APIError) -> UploadFormAction? {
         guard head.name == "file" else {
             guard Self.fields.contains(head.name) else {
                 throw Suggestion.unknown("form field", head.name, among: Self.fields + ["file"])
@@ -120,8 +108,11 @@ public struct FileFormStateMachine {
         guard let filename, !filename.isEmpty else {
             throw .invalidValue("'file' must be sent as a file with a file name.", param: "file")
         }
-        guard filename.utf8.count <= Self.maximumFilenameBytes else {
-            throw .invalidValue("The file name is longer than \(Self.maximumFilenameBytes) bytes.", param: "file")
+        guard filename.utf8.count <= FilePurpose.maximumFilenameBytes else {
+            throw .invalidValue(
+                "The file name is longer than \(FilePurpose.maximumFilenameBytes) bytes.",
+                param: "file"
+            )
         }
         // Protobuf's C strings end at NUL.
         guard !filename.utf8.contains(0) else {

@@ -56,13 +56,14 @@ public struct RequestHead: Sendable, Equatable {
         let route = try Route(method: self.method, path: self.path)
         let limit = route.maximumBodyBytes
         if let length = self.contentLength, length > limit {
+            let (param, code) = route.tooLarge
             throw .tooLarge(
                 "The request body has \(length) bytes; at most \(limit) are allowed here.",
-                param: route == .uploadFile ? "file" : nil,
-                code: route == .uploadFile ? "file_too_large" : "request_too_large"
+                param: param,
+                code: code
             )
         }
-        if route == .uploadFile {
+        if route.takesForm {
             _ = try MultipartBoundary(contentType: self.contentType)
         }
         return route
@@ -74,7 +75,25 @@ extension Route {
     public var maximumBodyBytes: UInt64 {
         switch self {
         case .uploadFile: FilePurpose.maximumFileBytes + RequestHead.maximumFormOverheadBytes
+        case .addUploadPart: PartFormStateMachine.maximumPartBytes + RequestHead.maximumFormOverheadBytes
         default: UInt64(CreateBatchBody.maximumBytes)
+        }
+    }
+
+    /// Whether the body is a form.
+    var takesForm: Bool {
+        switch self {
+        case .uploadFile, .addUploadPart: true
+        default: false
+        }
+    }
+
+    /// `param` and `code` of the error about a body that is too large.
+    fileprivate var tooLarge: (param: String?, code: String) {
+        switch self {
+        case .uploadFile: ("file", "file_too_large")
+        case .addUploadPart: ("data", "part_too_large")
+        default: (nil, "request_too_large")
         }
     }
 }

@@ -5,13 +5,17 @@ extension Route {
         switch self {
         case .uploadFile: ("file.create", nil)
         case .deleteFile(let id): ("file.delete", id)
+        case .createUpload: ("upload.create", nil)
+        case .addUploadPart(let id): ("upload.add_part", id)
+        case .completeUpload(let id): ("upload.complete", id)
+        case .cancelUpload(let id): ("upload.cancel", id)
         case .createBatch: ("batch.create", nil)
         case .cancelBatch(let id): ("batch.cancel", id)
         case .deleteBatch(let id): ("batch.delete", id)
         case .pauseBatch(let id): ("batch.pause", id)
         case .resumeBatch(let id): ("batch.resume", id)
         case .retryBatch(let id): ("batch.retry", id)
-        case .listFiles, .getFile, .getFileContent, .listBatches, .getBatch, .getBatchResults, .listModels, .getModel,
+        case .listFiles, .getFile, .getFileContent, .getUpload, .listBatches, .getBatch, .getBatchResults, .listModels, .getModel,
             .health, .readiness:
             nil
         }

@@ -10,6 +10,16 @@ public enum Route: Sendable, Equatable {
     case deleteFile(id: String)
     /// `GET /v1/files/{id}/content`.
     case getFileContent(id: String)
+    /// `POST /v1/uploads`.
+    case createUpload
+    /// `GET /v1/uploads/{id}`.
+    case getUpload(id: String)
+    /// `POST /v1/uploads/{id}/parts`.
+    case addUploadPart(id: String)
+    /// `POST /v1/uploads/{id}/complete`.
+    case completeUpload(id: String)
+    /// `POST /v1/uploads/{id}/cancel`.
+    case cancelUpload(id: String)
     /// `POST /v1/batches`.
     case createBatch
     /// `GET /v1/batches`.
@@ -63,6 +73,7 @@ public enum Route: Sendable, Equatable {
             return [("GET", .getFile(id: id)), ("DELETE", .deleteFile(id: id))]
         case ("v1", "files", 4) where parts.last == "content":
             return [("GET", .getFileContent(id: try Self.objectID(parts[parts.startIndex + 2], kind: "file")))]
+        case ("v1", "uploads", 2...4): return try Self.uploads(parts.dropFirst(2), path: path, method: method)
         case ("v1", "batches", 2): return [("GET", .listBatches), ("POST", .createBatch)]
         case ("v1", "batches", 3):
             let id = try Self.objectID(parts[parts.startIndex + 2], kind: "batch")
@@ -91,6 +102,26 @@ public enum Route: Sendable, Equatable {
         case "retry": { ("POST", .retryBatch(id: $0)) }
         case "results": { ("GET", .getBatchResults(id: $0)) }
         default: nil
+        }
+    }
+
+    /// What stands behind `/v1/uploads`.
+    private static func uploads(
+        _ rest: ArraySlice<Substring>,
+        path: String,
+        method: String
+    ) throws(APIError) -> [(method: String, route: Route)] {
+        guard let part = rest.first else { return [("POST", .createUpload)] }
+        let action = rest.dropFirst().first
+        guard [nil, "parts", "complete", "cancel"].contains(action) else {
+            throw .unknownPath(method: method, path: path)
+        }
+        let id = try Self.objectID(part, kind: "upload")
+        return switch action {
+        case "parts": [("POST", .addUploadPart(id: id))]
+        case "complete": [("POST", .completeUpload(id: id))]
+        case "cancel": [("POST", .cancelUpload(id: id))]
+        default: [("GET", .getUpload(id: id))]
         }
     }
 

@@ -23,7 +23,7 @@ struct GatewayHandlers: Sendable {
         let calls = SchedulerCalls(client: self.client, caller: caller, requestID: requestID, logger: self.logger)
         switch route {
         case .uploadFile:
-            let uploader = FileUploader(calls: calls, budget: self.budget, janitor: self.janitor)
+            let uploader = FileUploader(uploader: self.uploader(calls))
             return trail.created(JSON(try await uploader.upload(request.body, contentType: head.contentType)))
         case .listFiles: return Response(json: try await calls.listFiles(ListFilesParameters(query: head.query)))
         case .getFile(let id): return Response(json: try await calls.getFile(id))
@@ -31,6 +31,17 @@ struct GatewayHandlers: Sendable {
         case .getFileContent(let id):
             let downloader = FileDownloader(calls: calls, budget: self.budget)
             return try await downloader.response(fileID: id, headers: request.headers)
+        case .createUpload:
+            let body = try await request.body.collect(upTo: route.maximumBodyBytes)
+            return trail.created(try await calls.createUpload(CreateUploadBody.parse(body)))
+        case .getUpload(let id): return Response(json: try await calls.getUpload(id))
+        case .addUploadPart(let id):
+            let uploader = PartUploader(uploadID: id, uploader: self.uploader(calls))
+            return Response(json: JSON(try await uploader.upload(request.body, contentType: head.contentType)))
+        case .completeUpload(let id):
+            let body = try await request.body.collect(upTo: route.maximumBodyBytes)
+            return Response(json: try await calls.completeUpload(CompleteUploadBody.parse(body, uploadID: id)))
+        case .cancelUpload(let id): return Response(json: try await calls.cancelUpload(id))
         case .createBatch:
             let key = try request.headers[.idempotencyKey].map { try IdempotencyKey.check($0) }
             let body = try await request.body.collect(upTo: Route.createBatch.maximumBodyBytes)
@@ -54,5 +65,9 @@ struct GatewayHandlers: Sendable {
         case .health: return Response(json: .object([("status", .string("ok"))]))
         case .readiness: return Response(json: try await calls.readiness())
         }
+    }
+
+    private func uploader(_ calls: SchedulerCalls) -> FormUploader {
+        FormUploader(calls: calls, budget: self.budget, janitor: self.janitor)
     }
 }

@@ -50,7 +50,7 @@ extension APIError {
         case .permissionDenied: reason.isEmpty ? nil : 403
         case .notFound: 404
         case .alreadyExists: 409
-        case .resourceExhausted: reason == "file_too_large" ? 413 : 429
+        case .resourceExhausted: ["file_too_large", "part_too_large"].contains(reason) ? 413 : 429
         case .dataLoss: 500
         case .unavailable: 503
         case .deadlineExceeded: 504
