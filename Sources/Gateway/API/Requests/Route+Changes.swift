@@ -15,7 +15,8 @@ extension Route {
         case .pauseBatch(let id): ("batch.pause", id)
         case .resumeBatch(let id): ("batch.resume", id)
         case .retryBatch(let id): ("batch.retry", id)
-        case .listFiles, .getFile, .getFileContent, .getUpload, .listBatches, .getBatch, .getBatchResults, .listModels, .getModel,
+        case .listFiles, .getFile, .getFileContent, .getUpload, .listBatches, .getBatch, .getBatchResults, .listModels,
+            .getModel,
             .health, .readiness:
             nil
         }
