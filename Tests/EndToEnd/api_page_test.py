@@ -19,6 +19,9 @@ ADDRESS = "127.0.0.1:8080"
 SDK_CALLS = {
     "POST /v1/files": "files.create(", "GET /v1/files": "files.list(", "GET /v1/files/{id}": "files.retrieve(",
     "DELETE /v1/files/{id}": "files.delete(", "GET /v1/files/{id}/content": "files.content(",
+    "POST /v1/uploads": "uploads.create(", "POST /v1/uploads/{id}/parts": "uploads.parts.create(",
+    "GET /v1/uploads/{id}": 'get(f"/uploads/{upload.id}"', "POST /v1/uploads/{id}/complete": "uploads.complete(",
+    "POST /v1/uploads/{id}/cancel": "uploads.cancel(",
     "POST /v1/batches": "batches.create(", "GET /v1/batches": "batches.list(",
     "GET /v1/batches/{id}": "batches.retrieve(", "POST /v1/batches/{id}/cancel": "batches.cancel(",
     "DELETE /v1/batches/{id}": 'delete(f"/batches/{batch.id}"',
