@@ -75,6 +75,21 @@ class RecordedServices(Services):
         call = self.call("upload", order, "POST", "/v1/files", data={"purpose": "batch"}, files=files)
         return call.body["id"]
 
+    def upload_in_parts(self, order, content):
+        """The same in two parts (A8)."""
+        body = {"filename": "input.jsonl", "purpose": "batch", "bytes": len(content), "mime_type": "application/jsonl"}
+        upload = self.call("begin upload", order, "POST", "/v1/uploads", json=body).body["id"]
+        half = len(content) // 2
+        parts = [
+            self.call("part", order, "POST", f"/v1/uploads/{upload}/parts", files={"data": piece}).body["id"]
+            for piece in (content[:half], content[half:])
+        ]
+        path = f"/v1/uploads/{upload}/complete"
+        call = self.call("complete upload", order, "POST", path, json={"part_ids": parts})
+        assert call.was_acked, f"parts that were acked do not make the file: {call.body}"
+        self.history.calls.append(Call("upload", order, call.began, call.ended, call.status, call.body["file"]))
+        return call.body["file"]["id"]
+
     def create(self, order, file, **more):
         body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h",
                 "metadata": {"order": str(order)}, **more}
@@ -95,7 +110,7 @@ class RecordedServices(Services):
 
     # -- orders
 
-    def order(self, prompts, valid=True, **more):
+    def order(self, prompts, valid=True, in_parts=False, **more):
         """Uploads and creates; gives the order's number, its file and its batch. `more` goes to the create."""
         with self.numbering:
             self.orders += 1
@@ -107,12 +122,13 @@ class RecordedServices(Services):
                 "model": "simulated-model", "messages": [{"role": "user", "content": prompt}]}}) + "\n"
             for i, prompt in zip(ids, prompts)
         ]
-        file = self.upload(number, "".join(lines) if valid else "".join(lines) + "{\n")
+        upload = self.upload_in_parts if in_parts else self.upload
+        file = upload(number, "".join(lines) if valid else "".join(lines) + "{\n")
         return number, file, self.create(number, file, **more).body["id"]
 
     def story(self, with_hanging_engine=False):
-        """One batch that completes, one that is cancelled, one whose input is invalid, a delete."""
-        whole, file, completes = self.order(["Hello"] * 6)
+        """One batch of an upload in parts that completes, one that is cancelled, one whose input is invalid, a delete."""
+        whole, file, completes = self.order(["Hello"] * 6, in_parts=True)
         partial, _, cancelled = self.order(["Hello"] * 3 + ["[[fault:hang]]"] * 3 * with_hanging_engine)
         if with_hanging_engine:
             wait_for(lambda: self.get(partial, cancelled)["request_counts"]["completed"] == 3, "three answers")

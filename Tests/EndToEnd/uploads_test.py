@@ -340,6 +340,19 @@ class Crashes(UploadCase):
         self.assertEqual([p["id"] for p in self.shown(upload)["backfill"]["parts"]], [part.id])
         self.assertEqual(self.complete(upload, [part]).file.bytes, size)
 
+    def test_A8_02_I12_a_sweep_keeps_the_parts_of_a_pending_upload_and_no_others(self):
+        upload = self.begin(6)
+        part = self.part(upload, b"abcdef")
+        blobs = self.services.path / "data" / "blobs" / "0f"
+        blobs.mkdir(parents=True, exist_ok=True)
+        orphans = [blobs / ("part_" + "0" * 30 + "0f"), blobs / ("file-" + "0" * 30 + "0f")]
+        for orphan in orphans:
+            orphan.write_bytes(b"x")
+        # They go at the second sweep that finds them; so would the part.
+        wait_for(lambda: not any(orphan.exists() for orphan in orphans), "the sweep of orphans")
+        done = self.complete(upload, [part])
+        self.assertEqual(self.client.files.content(done.file.id).read(), b"abcdef")
+
     def acked_file(self, upload, parts):
         """The id of the file that a completion is answered with; None when the scheduler dies of it."""
         body = {"part_ids": [p.id for p in parts]}
