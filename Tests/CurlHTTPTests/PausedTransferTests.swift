@@ -132,6 +132,25 @@ struct PausedTransferTests {
         }
     }
 
+    @Test func neitherInterimAnswersNorTrailersAreTheHead() async throws {
+        let interim = "HTTP/1.1 103 Early Hints\r\nretry-after: 7\r\n\r\n"
+        let final = "HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
+        let trailers = "0\r\nretry-after: 9\r\nHTTP/1.1: 200\r\n\r\n"
+        try await RawServer.run(answer: "HTTP/1.1 100 Continue\r\n\r\n" + interim + final + trailers) { url in
+            let client = CurlClient()
+            let seen = Mutex([String]())
+            var request = self.request(url)
+            request.onHead = { status, headers in
+                seen.withLock { $0.append("\(status) \(headers["retry-after"] ?? "-")") }
+            }
+            let response = try await client.send(request)
+            #expect(seen.withLock { $0 } == ["503 -"])
+            #expect(response.status == 503 && response.headers["retry-after"] == nil)
+            #expect(response.body == Array("{}".utf8))
+            client.shutdown()
+        }
+    }
+
     @Test func aRequestIsCancelledAloneAtAnyTime() async throws {
         try await self.withEngine { url, client in
             let events = Events()

@@ -231,7 +231,7 @@ extension ScriptedEngine.Call {
 
     /// Answers with a head and a first piece.
     func begin(_ text: String, status: Int = 200) {
-        self.request.onHead(status, "application/json")
+        self.request.onHead(EngineAnswerHead(status: status, contentType: "application/json"))
         _ = Array(text.utf8).withUnsafeBytes { try? self.request.onBody($0) }
     }
 

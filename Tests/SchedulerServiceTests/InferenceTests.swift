@@ -30,7 +30,7 @@ struct InferenceTests {
             try await Bench.run(engines: [engine]) { bench in
                 for requestClass: RequestClass in [.online, .flex, .batch] {
                     let (head, answer) = try await bench.infer(Bench.head(requestClass), body)
-                    #expect(head == InferAnswerHead(status: 200, contentType: "application/json"))
+                    #expect(head == Self.head(of: direct.body))
                     #expect(Array(answer.readableBytesView) == direct.body)
                 }
                 let head = Bench.head(bytes: UInt64(body.readableBytes))
@@ -38,19 +38,28 @@ struct InferenceTests {
                     InferenceService.inferUnary,
                     InferUnaryRequest(head: head, body: body)
                 )
-                #expect(short.head == InferAnswerHead(status: 200, contentType: "application/json"))
+                #expect(short.head == Self.head(of: direct.body))
                 #expect(Array(short.body.readableBytesView) == direct.body)
             }
         }
     }
 
-    @Test("a status of the engine is its answer", arguments: [400, 404, 429, 500, 503] as [UInt32])
+    private static func head(of body: [UInt8]) -> InferAnswerHead {
+        InferAnswerHead(status: 200, contentType: "application/json", contentBytes: UInt64(body.count))
+    }
+
+    @Test(
+        "a status of the engine is its answer, with how long to wait before another try",
+        arguments: [400, 404, 429, 500, 503] as [UInt32]
+    )
     func errorsOfTheEngineAreAnswers(_ status: UInt32) async throws {
         try await Bench.withSimulator { engine in
             try await Bench.run(engines: [engine]) { bench in
-                let body = Bench.body("[[fault:status;code=\(status)]]")
+                let body = Bench.body("[[fault:status;code=\(status);retry_after=7]]")
                 let (head, answer) = try await bench.infer(Bench.head(), body)
-                #expect(head == InferAnswerHead(status: status, contentType: "application/json"))
+                #expect(head.status == status && head.contentType == "application/json")
+                #expect(head.retryAfterMilliseconds == 7_000)
+                #expect(head.contentBytes == UInt64(answer.readableBytes))
                 #expect(String(buffer: answer).contains("simulated_fault"))
             }
         }

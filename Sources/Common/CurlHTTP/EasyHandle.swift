@@ -190,6 +190,8 @@ extension EasyHandle {
                 "the answer's header is larger than \(HTTPResponseHeaders.maximumBytes) bytes"
             )
         }
+        // Trailers are nobody's.
+        guard !transfer.hasHead else { return count }
         // An interim answer's header gives way to the final one's.
         if line.starts(with: "HTTP/".utf8) { transfer.headers.raw = [] }
         transfer.headers.raw.append(contentsOf: line)
@@ -197,10 +199,10 @@ extension EasyHandle {
         return count
     }
 
-    /// The empty line behind a header; that of an interim answer, and trailers, are nobody's.
+    /// The empty line behind a header; that of an interim answer is nobody's.
     private func headerEnded(_ transfer: Transfer) {
         let status = self.status
-        guard !transfer.hasHead, status >= 200 else { return }
+        guard status >= 200 else { return }
         transfer.hasHead = true
         transfer.request.onHead?(status, transfer.headers)
     }

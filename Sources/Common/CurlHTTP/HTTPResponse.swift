@@ -19,12 +19,34 @@ public struct HTTPResponseHeaders: Sendable {
     public subscript(name: String) -> String? {
         var name = name
         return name.withUTF8 { wanted in
-            self.raw.withUnsafeBytes { bytes in Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes) }
+            self.raw.withUnsafeBytes { bytes in
+                var start = 0
+                return Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes, from: &start)
+            }
         }
     }
 
-    private static func value(of wanted: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> String? {
-        var start = 0
+    /// The values of all fields of this name, in any case, in their order.
+    public func values(of name: String) -> [String] {
+        var name = name
+        return name.withUTF8 { wanted in
+            self.raw.withUnsafeBytes { bytes in
+                var start = 0
+                var values: [String] = []
+                while let value = Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes, from: &start) {
+                    values.append(value)
+                }
+                return values
+            }
+        }
+    }
+
+    /// The next value from `start` on, which moves behind it.
+    private static func value(
+        of wanted: UnsafeRawBufferPointer,
+        in bytes: UnsafeRawBufferPointer,
+        from start: inout Int
+    ) -> String? {
         while start < bytes.count {
             let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
             defer { start = end + 1 }

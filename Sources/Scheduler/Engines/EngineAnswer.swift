@@ -44,13 +44,54 @@ public struct EngineResponse: Sendable {
         self.requestID = response.headers["x-request-id"] ?? ""
         // Only answers that ask for patience are worth the look-up.
         self.retryAfterMilliseconds =
-            response.status == 429 || response.status == 503
-            ? response.headers["retry-after"].flatMap { Self.milliseconds(retryAfter: $0) } : nil
+            response.status == 429 || response.status == 503 ? response.headers.retryAfterMilliseconds : nil
+    }
+}
+
+/// What an engine says before the body of its answer.
+public struct EngineAnswerHead: Sendable, Equatable {
+    /// HTTP status.
+    public var status: Int
+    /// `Content-Type`; empty when there is none.
+    public var contentType: String
+    /// Its Retry-After in milliseconds, of an answer that is not a success.
+    public var retryAfterMilliseconds: Int64?
+    /// Size of the body in bytes; nil: known at its end only.
+    public var contentBytes: Int?
+
+    /// Makes a head.
+    public init(
+        status: Int,
+        contentType: String,
+        retryAfterMilliseconds: Int64? = nil,
+        contentBytes: Int? = nil
+    ) {
+        self.status = status
+        self.contentType = contentType
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.contentBytes = contentBytes
     }
 
-    /// Seconds, or a date (RFC 9110, 10.2.3); nil when it is neither. At most a day.
-    private static func milliseconds(retryAfter text: String) -> Int64? {
-        (Int64(text) ?? HTTPDate.secondsUntil(text)).map { min(max($0, 0), 86_400) * 1_000 }
+    init(status: Int, _ headers: HTTPResponseHeaders) {
+        self.status = status
+        self.contentType = headers["content-type"] ?? ""
+        self.retryAfterMilliseconds = status >= 400 ? headers.retryAfterMilliseconds : nil
+        // With a transfer coding the length means nothing (RFC 9112, 6.3), nor do several that differ.
+        let lengths = Set(headers.values(of: "content-length"))
+        if lengths.count == 1, headers["transfer-encoding"] == nil {
+            self.contentBytes = lengths.first.flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+        }
+    }
+}
+
+extension HTTPResponseHeaders {
+    /// Longest wait that is taken over: a day.
+    private static let maximumRetryAfterSeconds: Int64 = 86_400
+
+    /// Retry-After in seconds, or as a date (RFC 9110, 10.2.3); nil when it is neither.
+    fileprivate var retryAfterMilliseconds: Int64? {
+        self["retry-after"].flatMap { Int64($0) ?? HTTPDate.secondsUntil($0) }
+            .map { min(max($0, 0), Self.maximumRetryAfterSeconds) * 1_000 }
     }
 }
 

@@ -44,8 +44,8 @@ public struct StreamedRequest: Sendable {
     public var control: TransferControl
     /// Fills a buffer with the next bytes of the body; nil: there are none yet.
     public var read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?
-    /// Gets status and content type before any of the answer's body.
-    public var onHead: @Sendable (_ status: Int, _ contentType: String) -> Void
+    /// Gets what the engine says before any of the answer's body.
+    public var onHead: @Sendable (EngineAnswerHead) -> Void
     /// Takes a piece of the answer's body.
     public var onBody: @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
 
@@ -57,7 +57,7 @@ public struct StreamedRequest: Sendable {
         maximumAnswerBytes: Int,
         control: TransferControl,
         read: @escaping @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?,
-        onHead: @escaping @Sendable (_ status: Int, _ contentType: String) -> Void,
+        onHead: @escaping @Sendable (EngineAnswerHead) -> Void,
         onBody: @escaping @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
     ) {
         self.path = path
@@ -104,7 +104,7 @@ public struct EngineClient: Engine {
         var request = self.post(streamed.path, body, requestID: streamed.requestID)
         request.maximumResponseBytes = min(request.maximumResponseBytes, streamed.maximumAnswerBytes)
         request.control = streamed.control
-        request.onHead = { status, headers in streamed.onHead(status, headers["content-type"] ?? "") }
+        request.onHead = { status, headers in streamed.onHead(EngineAnswerHead(status: status, headers)) }
         request.onBody = streamed.onBody
         self.http.start(request) { onEnd(EngineAnswer($0)) }
     }

@@ -210,11 +210,17 @@ public struct InferAnswerHead: ProtoMessage {
     public var status: UInt32
     /// `content_type` of the message.
     public var contentType: String
+    /// How long the engine asks to wait before another try (Retry-After); absent: it does not say.
+    public var retryAfterMilliseconds: UInt32?
+    /// Size of the body that follows; absent: it is known at its end only.
+    public var contentBytes: UInt64?
 
     /// Makes a message; what is not given keeps its proto3 default.
-    public init(status: UInt32 = 0, contentType: String = "") {
+    public init(status: UInt32 = 0, contentType: String = "", retryAfterMilliseconds: UInt32? = nil, contentBytes: UInt64? = nil) {
         self.status = status
         self.contentType = contentType
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.contentBytes = contentBytes
     }
 
     /// Makes the default message.
@@ -240,11 +246,21 @@ extension InferAnswerHead: ProtobufCConvertible {
         self.init()
         self.status = message.status
         self.contentType = try lift.string(message.content_type)
+        if message._retry_after_milliseconds_case.rawValue == 3 { self.retryAfterMilliseconds = message.retry_after_milliseconds }
+        if message._content_bytes_case.rawValue == 4 { self.contentBytes = message.content_bytes }
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
         message.status = self.status
         message.content_type = try arena.string(self.contentType)
+        if let value = self.retryAfterMilliseconds {
+            message._retry_after_milliseconds_case = Backfill__V1__InferAnswerHead__RetryAfterMillisecondsCase(rawValue: 3)
+            message.retry_after_milliseconds = value
+        }
+        if let value = self.contentBytes {
+            message._content_bytes_case = Backfill__V1__InferAnswerHead__ContentBytesCase(rawValue: 4)
+            message.content_bytes = value
+        }
     }
 }
 

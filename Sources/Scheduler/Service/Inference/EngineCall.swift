@@ -17,7 +17,7 @@ struct EngineCall: Sendable {
     let control: TransferControl
     /// Where the body comes from and the answer goes, on a thread of the engine's; see `StreamedRequest`.
     let read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?
-    let onHead: @Sendable (_ status: Int, _ contentType: String) -> Void
+    let onHead: @Sendable (EngineAnswerHead) -> Void
     let onBody: @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
 
     /// Returns when the engine has answered as a whole, whatever its status. Cancelling the task cancels the request at

@@ -2,6 +2,7 @@ import CurlHTTP
 import NIOCore
 import ProtoMessages
 import ProtoRPC
+import SchedulerEngines
 
 /// The service `backfill.v1.Inference`: the one door to the engines.
 struct InferenceHandlers: Sendable {
@@ -76,7 +77,7 @@ struct InferenceHandlers: Sendable {
                 bytes.withUnsafeReadableBytes { buffer.copyMemory(from: $0) }
                 return bytes.readableBytes
             },
-            onHead: { exchange.offer(head: InferAnswerHead(status: $0, type: $1)) },
+            onHead: { exchange.offer(head: InferAnswerHead($0)) },
             onBody: { exchange.offer(ByteBuffer(bytes: $0)) ? .taken : .pause }
         )
     }
@@ -105,7 +106,7 @@ extension InferenceHandlers {
             maximumAnswerBytes: limit,
             control: TransferControl(),
             read: { exchange.read(into: $0) },
-            onHead: { exchange.answer(head: InferAnswerHead(status: $0, type: $1)) },
+            onHead: { exchange.answer(head: InferAnswerHead($0)) },
             onBody: { exchange.answer($0) }
         )
         try await call.run()
@@ -117,10 +118,12 @@ extension InferAnswerHead {
     private static let maximumTypeBytes = 1 << 10
 
     /// The head of an engine's answer; a content type that is absurdly long is left out.
-    fileprivate init(status: Int, type: String) {
+    fileprivate init(_ head: EngineAnswerHead) {
         self.init(
-            status: UInt32(clamping: status),
-            contentType: type.utf8.count <= Self.maximumTypeBytes ? type : ""
+            status: UInt32(clamping: head.status),
+            contentType: head.contentType.utf8.count <= Self.maximumTypeBytes ? head.contentType : "",
+            retryAfterMilliseconds: head.retryAfterMilliseconds.map { UInt32(clamping: $0) },
+            contentBytes: head.contentBytes.map { UInt64($0) }
         )
     }
 }

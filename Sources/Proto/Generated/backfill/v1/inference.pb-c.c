@@ -572,7 +572,7 @@ const ProtobufCMessageDescriptor backfill__v1__infer_response__descriptor =
   (ProtobufCMessageInit) backfill__v1__infer_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor backfill__v1__infer_answer_head__field_descriptors[2] =
+static const ProtobufCFieldDescriptor backfill__v1__infer_answer_head__field_descriptors[4] =
 {
   {
     "status",
@@ -598,15 +598,41 @@ static const ProtobufCFieldDescriptor backfill__v1__infer_answer_head__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retry_after_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Backfill__V1__InferAnswerHead, _retry_after_milliseconds_case),
+    offsetof(Backfill__V1__InferAnswerHead, retry_after_milliseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content_bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Backfill__V1__InferAnswerHead, _content_bytes_case),
+    offsetof(Backfill__V1__InferAnswerHead, content_bytes),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned backfill__v1__infer_answer_head__field_indices_by_name[] = {
+  3,   /* field[3] = content_bytes */
   1,   /* field[1] = content_type */
+  2,   /* field[2] = retry_after_milliseconds */
   0,   /* field[0] = status */
 };
 static const ProtobufCIntRange backfill__v1__infer_answer_head__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor backfill__v1__infer_answer_head__descriptor =
 {
@@ -616,7 +642,7 @@ const ProtobufCMessageDescriptor backfill__v1__infer_answer_head__descriptor =
   "Backfill__V1__InferAnswerHead",
   "backfill.v1",
   sizeof(Backfill__V1__InferAnswerHead),
-  2,
+  4,
   backfill__v1__infer_answer_head__field_descriptors,
   backfill__v1__infer_answer_head__field_indices_by_name,
   1,  backfill__v1__infer_answer_head__number_ranges,

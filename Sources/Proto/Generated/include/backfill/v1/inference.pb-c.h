@@ -120,6 +120,18 @@ struct  Backfill__V1__InferResponse
     , BACKFILL__V1__INFER_RESPONSE__PART__NOT_SET, {0} }
 
 
+typedef enum {
+  BACKFILL__V1__INFER_ANSWER_HEAD___RETRY_AFTER_MILLISECONDS__NOT_SET = 0,
+  BACKFILL__V1__INFER_ANSWER_HEAD___RETRY_AFTER_MILLISECONDS_RETRY_AFTER_MILLISECONDS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__INFER_ANSWER_HEAD___RETRY_AFTER_MILLISECONDS__CASE)
+} Backfill__V1__InferAnswerHead__RetryAfterMillisecondsCase;
+
+typedef enum {
+  BACKFILL__V1__INFER_ANSWER_HEAD___CONTENT_BYTES__NOT_SET = 0,
+  BACKFILL__V1__INFER_ANSWER_HEAD___CONTENT_BYTES_CONTENT_BYTES = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BACKFILL__V1__INFER_ANSWER_HEAD___CONTENT_BYTES__CASE)
+} Backfill__V1__InferAnswerHead__ContentBytesCase;
+
 struct  Backfill__V1__InferAnswerHead
 {
   ProtobufCMessage base;
@@ -128,10 +140,24 @@ struct  Backfill__V1__InferAnswerHead
    */
   uint32_t status;
   ProtobufCBinaryData content_type;
+  Backfill__V1__InferAnswerHead__RetryAfterMillisecondsCase _retry_after_milliseconds_case;
+  union {
+    /*
+     * How long the engine asks to wait before another try (Retry-After); absent: it does not say.
+     */
+    uint32_t retry_after_milliseconds;
+  };
+  Backfill__V1__InferAnswerHead__ContentBytesCase _content_bytes_case;
+  union {
+    /*
+     * Size of the body that follows; absent: it is known at its end only.
+     */
+    uint64_t content_bytes;
+  };
 };
 #define BACKFILL__V1__INFER_ANSWER_HEAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&backfill__v1__infer_answer_head__descriptor) \
-    , 0, {0,NULL} }
+    , 0, {0,NULL}, BACKFILL__V1__INFER_ANSWER_HEAD___RETRY_AFTER_MILLISECONDS__NOT_SET, {0}, BACKFILL__V1__INFER_ANSWER_HEAD___CONTENT_BYTES__NOT_SET, {0} }
 
 
 struct  Backfill__V1__InferChunk
