@@ -29,10 +29,51 @@ struct SimulatorPartsTests {
         let events = try self.answer(
             #"{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":3}"#
         ).events(path: "/v1/chat/completions")
-        #expect(events.first?.contains(#""role":"assistant""#) == true)
-        #expect(events.dropLast().last?.contains(#""finish_reason":"length""#) == true)
-        #expect(events.last?.contains(#""choices":[],"usage":{"#) == true)
-        for event in events { _ = try JSONSerialization.jsonObject(with: Data(event.utf8)) }
+        let data = try #require(events).map(\.data)
+        #expect(data.first?.contains(#""role":"assistant""#) == true)
+        #expect(data.dropLast(2).last?.contains(#""finish_reason":"length""#) == true)
+        #expect(data.dropLast().last?.contains(#""choices":[],"usage":{"#) == true)
+        #expect(data.last == "[DONE]")
+        for event in data.dropLast() { _ = try JSONSerialization.jsonObject(with: Data(event.utf8)) }
+    }
+
+    @Test func aStreamedResponseEndsWithTheWholeOne() throws {
+        let answer = try self.answer(#"{"model":"m","input":"hi","stream":true}"#)
+        let events = try #require(answer.events(path: "/v1/responses"))
+        #expect(events.first?.name == "response.created" && events.last?.name == "response.completed")
+        #expect(events.count == answer.tokens + 8)
+        struct Last: Decodable {
+            struct Response: Decodable {
+                struct Item: Decodable { var content: [Part] }
+                struct Part: Decodable { var text: String }
+                var output: [Item]
+            }
+            var sequence_number: Int
+            var response: Response
+        }
+        let last = try JSONDecoder().decode(Last.self, from: Data((events.last?.data ?? "").utf8))
+        #expect(last.sequence_number == events.count - 1)
+        #expect(last.response.output.first?.content.first?.text == answer.text)
+        #expect(answer.body(path: "/v1/responses").contains(#""output_tokens":\#(answer.tokens)"#))
+        #expect(answer.events(path: "/v1/embeddings") == nil)
+    }
+
+    @Test func documentsAreRankedAndAsManyAsAskedForComeBack() throws {
+        struct Answer: Decodable {
+            struct Result: Decodable {
+                struct Document: Decodable { var text: String }
+                var index: Int
+                var document: Document
+                var relevance_score: Double
+            }
+            var results: [Result]
+        }
+        let body = #"{"model":"m","query":"q","documents":["a","b","c","d"],"top_n":3}"#
+        let text = try self.answer(body).body(path: "/v1/rerank")
+        let results = try JSONDecoder().decode(Answer.self, from: Data(text.utf8)).results
+        #expect(results.count == 3)
+        #expect(results.map(\.relevance_score) == results.map(\.relevance_score).sorted(by: >))
+        #expect(results.allSatisfy { $0.document.text == ["a", "b", "c", "d"][$0.index] })
     }
 
     @Test func anAnswerThatIsCutSaysSo() throws {
@@ -49,6 +90,27 @@ struct SimulatorPartsTests {
         }
         let text = try self.answer(#"{"model":"m","input":["a","b"],"dimensions":4}"#).body(path: "/v1/embeddings")
         #expect(try JSONDecoder().decode(Answer.self, from: Data(text.utf8)).data.map(\.embedding.count) == [4, 4])
+    }
+
+    @Test("vectors are the same as numbers and in base64", arguments: [1, 2, 3, 4])
+    func base64(dimensions: Int) throws {
+        struct Numbers: Decodable {
+            struct Vector: Decodable { var embedding: [Float] }
+            var data: [Vector]
+        }
+        struct Encoded: Decodable {
+            struct Vector: Decodable { var embedding: Data }
+            var data: [Vector]
+        }
+        let body = #"{"model":"m","input":"a","dimensions":\#(dimensions)"#
+        let plain = try self.answer(body + "}").body(path: "/v1/embeddings")
+        let encoded = try self.answer(body + #","encoding_format":"base64"}"#).body(path: "/v1/embeddings")
+        let numbers = try JSONDecoder().decode(Numbers.self, from: Data(plain.utf8)).data[0].embedding
+        let bytes = try JSONDecoder().decode(Encoded.self, from: Data(encoded.utf8)).data[0].embedding
+        let decoded = bytes.withUnsafeBytes { bytes in
+            (0..<dimensions).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
+        #expect(bytes.count == 4 * dimensions && decoded == numbers)
     }
 
     @Test func faultsAreReadFromHeadersAndBodies() {

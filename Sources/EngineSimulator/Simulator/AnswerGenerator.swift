@@ -1,13 +1,10 @@
-import JSONSpans
-
 /// Makes the answers: everything follows from the request body, so the same request always gets the same bytes.
 struct AnswerGenerator {
     /// Tokens of an answer whose request sets no limit: 1 to this many.
     private static let defaultTokens = 64
     private static let maximumTokens = 4_096
-    private static let maximumDimensions = 4_096
     /// A fixed moment, in Unix seconds.
-    private static let created = 1_700_000_000
+    static let created = 1_700_000_000
     private static let words = [
         "the", "engine", "answers", "with", "words", "that", "mean", "nothing", "at", "all", "yet", "look", "like",
         "text", "and", "end",
@@ -24,10 +21,10 @@ struct AnswerGenerator {
         return min(max(min(natural, self.prompt.maximumTokens ?? natural), 1), Self.maximumTokens)
     }
 
-    private var finishReason: String { self.tokens < self.naturalTokens ? "length" : "stop" }
+    var finishReason: String { self.tokens < self.naturalTokens ? "length" : "stop" }
 
-    private var promptTokens: Int { (self.prompt.bytes + 3) / 4 }
-    private var hex: String { String(self.prompt.question, radix: 16) }
+    var promptTokens: Int { (self.prompt.bytes + 3) / 4 }
+    var hex: String { String(self.prompt.question, radix: 16) }
 
     /// The word of one token.
     func word(_ index: Int) -> String {
@@ -36,21 +33,25 @@ struct AnswerGenerator {
         return index == 0 ? word : " " + word
     }
 
-    private var text: String {
+    var text: String {
         var text = ""
         for index in 0..<self.tokens { text += self.word(index) }
         return text
     }
 
-    private var usage: String {
+    var usage: String {
         "{\"prompt_tokens\":\(self.promptTokens),\"completion_tokens\":\(self.tokens),"
             + "\"total_tokens\":\(self.promptTokens + self.tokens)}"
     }
+
+    var model: String { EngineReply.quoted(self.prompt.model) }
 
     /// The whole answer for a path.
     func body(path: String) -> String {
         switch path {
         case "/v1/embeddings": self.embeddings
+        case "/v1/rerank": self.ranking
+        case "/v1/responses": self.response
         case "/v1/completions":
             "{\"id\":\"cmpl-\(self.hex)\",\"object\":\"text_completion\",\"created\":\(Self.created),\"model\":\(self.model),"
                 + "\"choices\":[{\"index\":0,\"text\":\"\(self.text)\",\"logprobs\":null,"
@@ -63,28 +64,37 @@ struct AnswerGenerator {
                 + "\"finish_reason\":\"\(self.finishReason)\"}],\"usage\":\(self.usage)}"
         }
     }
+}
 
-    private var embeddings: String {
-        let dimensions = min(max(self.prompt.dimensions ?? 8, 1), Self.maximumDimensions)
-        let vectors = (0..<self.prompt.inputs).map { input in
-            let numbers = (0..<dimensions).map { index in
-                let mixed = (self.prompt.question &+ UInt64(input * 31 + index)) &* 0x9E37_79B9_7F4A_7C15
-                return "0.\(100_000 + mixed >> 40 % 900_000)"
-            }
-            return "{\"object\":\"embedding\",\"index\":\(input),\"embedding\":[\(numbers.joined(separator: ","))]}"
+/// One server-sent event.
+struct StreamEvent {
+    /// Its type, where the API names it.
+    var name: String?
+    var data: String
+
+    /// As it goes over the wire.
+    var text: String { (self.name.map { "event: \($0)\n" } ?? "") + "data: \(self.data)\n\n" }
+}
+
+// MARK: - Streams of chat completions and completions
+
+extension AnswerGenerator {
+    /// The events of a streamed answer; nil: the path has none.
+    func events(path: String) -> [StreamEvent]? {
+        switch path {
+        case "/v1/chat/completions", "/v1/completions": self.chunks(isChat: path != "/v1/completions")
+        case "/v1/responses": self.responseEvents
+        default: nil
         }
-        return "{\"object\":\"list\",\"data\":[\(vectors.joined(separator: ","))],\"model\":\(self.model),"
-            + "\"usage\":{\"prompt_tokens\":\(self.promptTokens),\"total_tokens\":\(self.promptTokens)}}"
     }
 
-    /// The events of a stream: first, one a token, last, and the usage when it was asked for (A10-02, A10-03).
-    func events(path: String) -> [String] {
-        let isChat = path != "/v1/completions"
+    /// First, one a token, last, the usage when it was asked for, and the mark of the end (A10-01 ... A10-03).
+    private func chunks(isChat: Bool) -> [StreamEvent] {
         let usageKey = self.prompt.includesUsage ? ",\"usage\":null" : ""
-        func event(_ choice: String) -> String {
-            "{\(self.streamHead(isChat)),\"choices\":[\(choice)]\(usageKey)}"
+        func event(_ choice: String) -> StreamEvent {
+            StreamEvent(data: "{\(self.chunkHead(isChat)),\"choices\":[\(choice)]\(usageKey)}")
         }
-        var events: [String] = []
+        var events: [StreamEvent] = []
         for index in 0..<self.tokens {
             let role = index == 0 ? "\"role\":\"assistant\"," : ""
             let delta =
@@ -94,20 +104,14 @@ struct AnswerGenerator {
         let last = isChat ? "\"delta\":{}" : "\"text\":\"\""
         events.append(event("{\"index\":0,\(last),\"finish_reason\":\"\(self.finishReason)\"}"))
         if self.prompt.includesUsage {
-            events.append("{\(self.streamHead(isChat)),\"choices\":[],\"usage\":\(self.usage)}")
+            events.append(StreamEvent(data: "{\(self.chunkHead(isChat)),\"choices\":[],\"usage\":\(self.usage)}"))
         }
-        return events
+        return events + [StreamEvent(data: "[DONE]")]
     }
 
-    private func streamHead(_ isChat: Bool) -> String {
+    private func chunkHead(_ isChat: Bool) -> String {
         let object = isChat ? "chat.completion.chunk" : "text_completion"
         let id = (isChat ? "chatcmpl-" : "cmpl-") + self.hex
         return "\"id\":\"\(id)\",\"object\":\"\(object)\",\"created\":\(Self.created),\"model\":\(self.model)"
-    }
-
-    private var model: String {
-        var bytes: [UInt8] = []
-        JSONString.appendEncoded(self.prompt.model, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -8,7 +8,9 @@ final class EngineHandler: ChannelInboundHandler {
 
     /// Largest request body, in bytes.
     private static let maximumBodyBytes = 64 << 20
-    private static let inferencePaths = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]
+    private static let inferencePaths = [
+        "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/rerank",
+    ]
 
     private let state: EngineState
     private var head: HTTPRequestHead?

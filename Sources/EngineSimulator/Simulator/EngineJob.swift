@@ -44,8 +44,11 @@ final class EngineJob {
     private func run() {
         self.startedAt = self.state.witness == nil ? 0 : WitnessLedger.now()
         if let fault = self.fault, self.perform(fault) { return }
-        if self.prompt.isStream, self.path != "/v1/embeddings" {
-            self.stream()
+        if let events = self.streamedEvents {
+            self.after(self.state.configuration.timeToFirstToken) {
+                self.reply.head(.ok, "text/event-stream", [("transfer-encoding", "chunked")])
+                self.send(events[...])
+            }
         } else {
             let configuration = self.state.configuration
             let generation = configuration.timePerToken * max(self.answer.tokens - 1, 0)
@@ -89,17 +92,13 @@ final class EngineJob {
 // MARK: - Streams
 
 extension EngineJob {
-    private func stream() {
-        let events = self.answer.events(path: self.path)
-        self.after(self.state.configuration.timeToFirstToken) {
-            self.reply.head(.ok, "text/event-stream", [("transfer-encoding", "chunked")])
-            self.send(events[...])
-        }
+    /// nil: the answer is asked for as a whole.
+    private var streamedEvents: [StreamEvent]? {
+        self.prompt.isStream ? self.answer.events(path: self.path) : nil
     }
 
-    private func send(_ events: ArraySlice<String>) {
+    private func send(_ events: ArraySlice<StreamEvent>) {
         guard let event = events.first else {
-            self.reply.event("[DONE]")
             self.reply.end()
             return self.finish("ok", status: 200)
         }
@@ -121,9 +120,7 @@ extension EngineJob {
             self.fail(fault)
         case .resetBefore: self.reply.close()
         case .resetBody, .stall:
-            let body = self.answer.body(path: self.path)
-            self.reply.head(.ok, "application/json", [("content-length", String(body.utf8.count))])
-            self.reply.piece(ByteBuffer(string: String(body.prefix(body.count / 2))), flush: true)
+            self.answerHalf()
             if fault.name == .stall { return true }
             self.reply.close()
         case .garbage: self.reply.send(.ok, "<html><body>It works!</body></html>", contentType: "text/html")
@@ -147,6 +144,18 @@ extension EngineJob {
         }
         self.finish(fault.name.rawValue, status: fault.name == .status ? fault.value("code", 500) : 200)
         return true
+    }
+
+    /// Half of what was asked for, and its end is not said.
+    private func answerHalf() {
+        let events = self.streamedEvents?.map(\.text).joined()
+        let body = events ?? self.answer.body(path: self.path)
+        if events != nil {
+            self.reply.head(.ok, "text/event-stream", [("transfer-encoding", "chunked")])
+        } else {
+            self.reply.head(.ok, "application/json", [("content-length", String(body.utf8.count))])
+        }
+        self.reply.piece(ByteBuffer(string: String(body.prefix(body.count / 2))), flush: true)
     }
 
     private func fail(_ fault: Fault) {

@@ -65,8 +65,8 @@ struct EngineReply {
         if flush { self.context.flush() }
     }
 
-    func event(_ data: String) {
-        self.piece(self.context.channel.allocator.buffer(string: "data: \(data)\n\n"), flush: true)
+    func event(_ event: StreamEvent) {
+        self.piece(self.context.channel.allocator.buffer(string: event.text), flush: true)
     }
 
     func end() {

@@ -8,6 +8,12 @@ struct Prompt {
     var maximumTokens: Int?
     var dimensions: Int?
     var inputs = 1
+    /// Whether vectors are asked for as base64 of little-endian 32-bit floats.
+    var wantsBase64 = false
+    /// What is to be ranked, as JSON values.
+    var documents: [String] = []
+    /// Most results of a ranking.
+    var topCount: Int?
     /// Hash of the body, to tell requests apart.
     let hash: UInt64
     /// Hash of what is asked, whatever the other parameters: the words and numbers of the answer follow from it.
@@ -30,18 +36,34 @@ struct Prompt {
             let text = JSONString.decode(UnsafeRawBufferPointer(rebasing: body[span.inside]))
             self.model = String(decoding: text, as: UTF8.self)
         }
-        if let asked = spans["messages"] ?? spans["prompt"] ?? spans["input"] {
+        if let asked = spans["messages"] ?? spans["prompt"] ?? spans["input"] ?? spans["query"] {
             self.question = Self.hash(UnsafeRawBufferPointer(rebasing: body[asked.range]))
         }
         self.isStream = spans["stream"].map { body[$0.range.lowerBound] == UInt8(ascii: "t") } ?? false
         self.includesUsage = Self.includesUsage(body, spans["stream_options"])
-        self.maximumTokens = Self.number(body, spans["max_completion_tokens"] ?? spans["max_tokens"])
+        let limit = spans["max_completion_tokens"] ?? spans["max_output_tokens"] ?? spans["max_tokens"]
+        self.maximumTokens = Self.number(body, limit)
         self.dimensions = Self.number(body, spans["dimensions"])
+        self.wantsBase64 = spans["encoding_format"].map { body[$0.range].elementsEqual(#""base64""#.utf8) } ?? false
+        self.topCount = Self.number(body, spans["top_n"])
+        self.documents = Self.elements(body, spans["documents"])
         if let input = spans["input"], input.kind == .array {
             var count = 0
             try? JSONDocument.elements(of: body, in: input.range) { count += $0.kind == .number ? 0 : 1 }
-            self.inputs = min(max(count, 1), 2_048)
+            self.inputs = min(max(count, 1), Self.maximumInputs)
         }
+    }
+
+    private static let maximumInputs = 2_048
+
+    private static func elements(_ body: UnsafeRawBufferPointer, _ list: JSONSpan?) -> [String] {
+        guard let list, list.kind == .array else { return [] }
+        var elements: [String] = []
+        try? JSONDocument.elements(of: body, in: list.range) { element in
+            guard elements.count < self.maximumInputs else { return }
+            elements.append(String(decoding: body[element.range], as: UTF8.self))
+        }
+        return elements
     }
 
     /// FNV-1a, eight bytes a step: cheap, and the same on every machine.
