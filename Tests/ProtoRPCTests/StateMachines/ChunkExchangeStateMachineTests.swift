@@ -37,6 +37,24 @@ struct ChunkExchangeStateMachineTests {
         }
     }
 
+    @Test("A10-04 a body that breaks off is sent as far as it came, then its error")
+    func brokenOff() {
+        var server = ChunkExchangeStateMachine<InferRequest, InferResponse>()
+        let error = RPCError(code: .unknown, message: "gone")
+        server.offer(head: InferAnswerHead(status: 200))
+        let isTaken = server.offer(ByteBuffer(string: "half"))
+        #expect(isTaken)
+        server.finish(error)
+        let sent = [server.next(), server.next(), server.next()]
+        let half = InferChunk(sequence: 0, data: ByteBuffer(string: "half"))
+        #expect(
+            sent == [
+                .message(InferResponse(part: .head(InferAnswerHead(status: 200)))),
+                .message(InferResponse(part: .chunk(half))), .failed(error),
+            ]
+        )
+    }
+
     @Test("the head comes first, and once")
     func headFirstAndOnce() throws {
         #expect(try Self.refusal(of: Self.chunk(0, 1))?.contains("before the head") == true)

@@ -29,6 +29,7 @@ struct ChunkExchangeStateMachine<Incoming: InferMessage, Outgoing: InferMessage>
         case wait
         /// Everything was sent.
         case end
+        /// The stream fails; what was offered before has been sent if `finish` said so.
         case failed(RPCError)
     }
 
@@ -36,6 +37,11 @@ struct ChunkExchangeStateMachine<Incoming: InferMessage, Outgoing: InferMessage>
         case open
         case complete
         case failed(RPCError)
+    }
+
+    private enum Ending {
+        case whole
+        case broken(RPCError)
     }
 
     // Incoming.
@@ -56,7 +62,7 @@ struct ChunkExchangeStateMachine<Incoming: InferMessage, Outgoing: InferMessage>
     private var outgoingHead: Outgoing.Head?
     private var pending = ByteBuffer()
     private var nextSent: UInt64 = 0
-    private var isFinished = false
+    private var ending: Ending?
 
     /// Bytes of chunks that are held, either way.
     var heldBytes: Int { self.chunks.reduce(self.pending.readableBytes) { $0 + $1.rest.readableBytes } }
@@ -191,9 +197,9 @@ extension ChunkExchangeStateMachine {
         return true
     }
 
-    /// No more bytes follow those that were offered.
-    mutating func finish() {
-        self.isFinished = true
+    /// No more bytes follow those that were offered; with an error, because the body breaks off behind them.
+    mutating func finish(_ error: RPCError? = nil) {
+        self.ending = error.map { .broken($0) } ?? .whole
     }
 
     /// What is to be sent now. Credits go first: the peer may wait for them before it takes anything.
@@ -206,7 +212,13 @@ extension ChunkExchangeStateMachine {
             self.outgoingHead = nil
             return .message(Outgoing(.head(head)))
         }
-        guard self.pending.readableBytes > 0 else { return self.isFinished ? .end : .wait }
+        guard self.pending.readableBytes > 0 else {
+            switch self.ending {
+            case nil: return .wait
+            case .whole: return .end
+            case .broken(let error): return .failed(error)
+            }
+        }
         guard let data = self.takePending() else {
             return self.peerHasClosed
                 ? .failed(.protocolViolation("the stream was closed before its last credits were granted")) : .wait

@@ -67,7 +67,8 @@ package final class ChunkExchange<Incoming: InferMessage, Outgoing: InferMessage
     }
 
     /// Sends what there is to send, until everything has gone out after `finish`. For one task.
-    /// - Throws: what sending throws; INVALID_ARGUMENT when the peer has closed and credits are missing.
+    /// - Throws: what sending throws, and what `finish` was given; INVALID_ARGUMENT when the peer has closed and credits
+    ///   are missing.
     package func transmit(_ send: (Outgoing) async throws(RPCError) -> Void) async throws(RPCError) {
         while true {
             switch self.change({ $0.next() }) {
@@ -128,9 +129,10 @@ package final class ChunkExchange<Incoming: InferMessage, Outgoing: InferMessage
         return isTaken
     }
 
-    /// This side's body has been offered as a whole.
-    package func finish() {
-        self.change { $0.finish() }
+    /// This side's body has been offered as a whole; with an error, as far as it will ever be. Then `transmit` throws the
+    /// error behind what was offered.
+    package func finish(_ error: RPCError? = nil) {
+        self.change { $0.finish(error) }
         self.outgoing.tell()
     }
 

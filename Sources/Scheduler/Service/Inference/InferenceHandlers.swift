@@ -18,7 +18,8 @@ struct InferenceHandlers: Sendable {
     }
 
     /// Three tasks a call: what comes, what goes, and the request at the engine, whose callbacks take the one and make
-    /// the other. The first failure ends all; the last message out ends the call.
+    /// the other. The first failure ends all, but what the engine sent before it broke off goes out before; the last
+    /// message out ends the call.
     private func infer(
         _ messages: RPCMessages<InferRequest>,
         _ writer: RPCWriter<InferResponse>,
@@ -41,8 +42,12 @@ struct InferenceHandlers: Sendable {
                 return true
             }
             group.addTask {
-                try await call.run()
-                exchange.finish()
+                do {
+                    try await call.run()
+                    exchange.finish()
+                } catch let error as RPCError {
+                    exchange.finish(error)
+                }
                 return false
             }
             while let isAllSent = try await group.next(), !isAllSent {}
