@@ -60,7 +60,7 @@ def errors(s):
     before = s.target.http.post("/v1/chat/completions", json=s.target.question("[[fault:status;code=422]]", stream=True))
     error_of(before, 422)
     with s.target.http.stream("POST", "/v1/chat/completions",
-                              json=s.target.question("[[fault:reset_stream]]", stream=True)) as answer:
+                              json=s.target.question("[[fault:reset_body]]", stream=True)) as answer:
         text = answer.read().decode()
     expect(answer.status_code == 200, f"a stream that breaks off -> {answer.status_code} {text[:100]}")
     found = events(text)

@@ -78,7 +78,17 @@ public struct GatewayApplication: Service {
         let (host, port) = (self.configuration.listen.host, self.configuration.listen.port)
         let onListening = self.onListening
         let budget = TransferBudget()
-        let handlers = GatewayHandlers(client: client, budget: budget, janitor: janitor, logger: self.logger)
+        let handlers = GatewayHandlers(
+            client: client,
+            budget: budget,
+            janitor: janitor,
+            inferenceTimes: InferenceTimes(
+                request: self.configuration.requestTimeout,
+                keepAlive: self.configuration.streamKeepAlive
+            ),
+            inferenceBodies: BodyBudget(maximumBytes: self.configuration.maximumHeldBodyBytes),
+            logger: self.logger
+        )
         let keys = KeyCheck(keys: self.configuration.keys)
         let rates = RateLimiter(limits: self.configuration.limits)
         return Application(

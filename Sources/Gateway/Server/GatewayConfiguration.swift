@@ -27,6 +27,12 @@ public struct GatewayConfiguration: Sendable {
     public var schedulerIdentity = RPCClientTLS.ServerIdentity.endpointHost
     /// Bounds on what clients may do with their connections.
     public var http = HTTPLimits()
+    /// Longest time for an online request, from the request to the end of its answer, 1 s to 24 h. Default 10 min.
+    public var requestTimeout = Duration.seconds(600)
+    /// Silence of a stream of events after which a comment is written to it, 1 s to 10 min. Default 15 s.
+    public var streamKeepAlive = Duration.seconds(15)
+    /// Bytes of bodies of online requests that are held at a time, at least the 64 MiB of the largest. Default 256 MiB.
+    public var maximumHeldBodyBytes = 256 << 20
     /// How long requests under way may still take once the gateway is told to stop. Default 30 s.
     public var drainTimeout = Duration.seconds(30)
 

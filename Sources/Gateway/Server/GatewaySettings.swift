@@ -50,6 +50,24 @@ public enum GatewaySettings {
         "audit-log",
         "file to which a line of JSON is added for each request that changes something; default with --keys: the log"
     )
+    static let requestTimeout = SettingKey<Duration>.duration(
+        "request-timeout",
+        "how long an online request may take, from the request to the end of its answer",
+        default: "10m",
+        in: .seconds(1)...(.seconds(86_400))
+    )
+    static let streamKeepAlive = SettingKey<Duration>.duration(
+        "stream-keep-alive",
+        "silence of a stream of events after which a comment is written to it",
+        default: "15s",
+        in: .seconds(1)...(.seconds(600))
+    )
+    static let heldBodyBytes = SettingKey<Int>.integer(
+        "held-body-bytes",
+        "most bytes of bodies of online requests that are held at a time; more are refused",
+        default: 256 << 20,
+        in: (64 << 20)...(1 << 40)
+    )
     static let allowNonLoopback = SettingKey<Bool>.flag(
         "allow-non-loopback",
         "serve addresses that other machines reach, without keys"
@@ -66,6 +84,8 @@ public enum GatewaySettings {
         version: GatewayApplication.version,
         settings: [
             GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.pingInterval.erased,
+            GatewaySettings.requestTimeout.erased, GatewaySettings.streamKeepAlive.erased,
+            GatewaySettings.heldBodyBytes.erased,
             GatewaySettings.keys.erased, GatewaySettings.limits.erased, GatewaySettings.auditLog.erased,
             GatewaySettings.allowNonLoopback.erased,
             GatewaySettings.allowPlaintextHTTP.erased,
@@ -84,6 +104,9 @@ extension GatewayConfiguration {
         )
         self.pingInterval = try values.required(GatewaySettings.pingInterval)
         self.http = try HTTPLimitSettings.limits(values)
+        self.requestTimeout = try values.required(GatewaySettings.requestTimeout)
+        self.streamKeepAlive = try values.required(GatewaySettings.streamKeepAlive)
+        self.maximumHeldBodyBytes = try values.required(GatewaySettings.heldBodyBytes)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
         self.auditLog = values[GatewaySettings.auditLog]

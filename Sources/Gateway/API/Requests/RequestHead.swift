@@ -63,10 +63,23 @@ public struct RequestHead: Sendable, Equatable {
                 code: code
             )
         }
-        if route.takesForm {
+        if case .inference = route {
+            try self.checkIsJSON()
+        } else if route.takesForm {
             _ = try MultipartBoundary(contentType: self.contentType)
         }
         return route
+    }
+
+    /// As engines do.
+    private func checkIsJSON() throws(APIError) {
+        guard HeaderParameters(self.contentType.utf8)?.value == "application/json" else {
+            throw APIError(
+                status: 415,
+                message: "The content type must be application/json.",
+                code: "unsupported_media_type"
+            )
+        }
     }
 }
 
@@ -76,6 +89,7 @@ extension Route {
         switch self {
         case .uploadFile: FilePurpose.maximumFileBytes + RequestHead.maximumFormOverheadBytes
         case .addUploadPart: PartFormStateMachine.maximumPartBytes + RequestHead.maximumFormOverheadBytes
+        case .inference: UInt64(InferenceRequest.maximumBytes)
         default: UInt64(CreateBatchBody.maximumBytes)
         }
     }

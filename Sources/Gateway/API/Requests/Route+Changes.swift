@@ -16,8 +16,7 @@ extension Route {
         case .resumeBatch(let id): ("batch.resume", id)
         case .retryBatch(let id): ("batch.retry", id)
         case .listFiles, .getFile, .getFileContent, .getUpload, .listBatches, .getBatch, .getBatchResults, .listModels,
-            .getModel,
-            .health, .readiness:
+            .getModel, .inference, .health, .readiness:
             nil
         }
     }

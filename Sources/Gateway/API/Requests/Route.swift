@@ -42,6 +42,8 @@ public enum Route: Sendable, Equatable {
     case listModels
     /// `GET /v1/models/{id}`; an id may contain slashes.
     case getModel(id: String)
+    /// `POST` to the path of an engine.
+    case inference(InferencePath)
     /// `GET /healthz`: this process runs.
     case health
     /// `GET /readyz`: requests can be served.
@@ -63,6 +65,7 @@ public enum Route: Sendable, Equatable {
         path: String,
         method: String
     ) throws(APIError) -> [(method: String, route: Route)] {
+        if let path = InferencePath(rawValue: path) { return [("POST", .inference(path))] }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         switch (parts.first, parts.dropFirst().first, parts.count) {
         case ("healthz", nil, 1): return [("GET", .health)]

@@ -7,7 +7,12 @@ import ProtoTLS
 /// Hummingbird's HTTP/1 channel with TLS before it if there is a certificate, and with this gateway's own handling of
 /// refusals, 100 Continue and time limits.
 struct GatewayHTTPChannel: ServerChildChannel {
-    typealias Value = HTTP1Channel.Value
+    /// A connection and its client.
+    struct Value: ServerChildChannelValue {
+        let http1: HTTP1Channel.Value
+        let client: ClientPresence
+        var channel: any Channel { self.http1.channel }
+    }
 
     private let http1: HTTP1Channel
     private let limits: HTTPLimits
@@ -27,7 +32,10 @@ struct GatewayHTTPChannel: ServerChildChannel {
             maxHeaderListSize: limits.maximumHeaderBytes,
             maxHeaderFieldCount: limits.maximumHeaderFields
         )
-        self.http1 = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: decoder))
+        self.http1 = HTTP1Channel(
+            responder: RequestScope.around(responder),
+            configuration: .init(httpDecoderConfiguration: decoder)
+        )
         self.limits = limits
         self.accessLog = accessLog
         self.tls = tls
@@ -44,11 +52,12 @@ struct GatewayHTTPChannel: ServerChildChannel {
         return self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            let client = ClientPresence()
             try pipeline.addHandler(
-                HTTPConnectionHandler(limits: self.limits, accessLog: self.accessLog),
+                HTTPConnectionHandler(limits: self.limits, accessLog: self.accessLog, client: client),
                 position: .after(parser)
             )
-            return value
+            return Value(http1: value, client: client)
         }
     }
 
@@ -62,6 +71,8 @@ struct GatewayHTTPChannel: ServerChildChannel {
     }
 
     func handle(value: Value, logger: Logger) async {
-        await self.http1.handle(value: value, logger: logger)
+        await ClientPresence.$current.withValue(value.client) {
+            await self.http1.handle(value: value.http1, logger: logger)
+        }
     }
 }

@@ -10,6 +10,8 @@ struct GatewayHandlers: Sendable {
     let client: RPCClient
     let budget: TransferBudget
     let janitor: UploadJanitor
+    let inferenceTimes: InferenceTimes
+    let inferenceBodies: BodyBudget
     let logger: Logger
 
     func answer(
@@ -62,6 +64,9 @@ struct GatewayHandlers: Sendable {
             return try await ResultsDownloader(calls: calls, budget: self.budget).response(batchID: id)
         case .listModels: return Response(json: .models(try await calls.models()))
         case .getModel(let id): return Response(json: try await calls.getModel(id))
+        case .inference(let path):
+            let responder = InferenceResponder(calls: calls, times: self.inferenceTimes, budget: self.inferenceBodies)
+            return try await responder.response(to: request, path: path)
         case .health: return Response(json: .object([("status", .string("ok"))]))
         case .readiness: return Response(json: try await calls.readiness())
         }

@@ -22,6 +22,9 @@ struct GatewayResponder: HTTPResponder {
         let head = RequestHead(request)
         var response = await self.admit(head, request: request, requestID: requestID)
         response.headers[.requestID] = requestID
+        response.headers[.processingMilliseconds] = String(Int((ContinuousClock.now - start) / .milliseconds(1)))
+        // The answer to HEAD has no body, whatever its length says (RFC 9110, 9.3.2).
+        if head.method == "HEAD" { response.body = ResponseBody() }
         response.body = self.logged(response, head: head, requestID: requestID, start: start)
         return response
     }

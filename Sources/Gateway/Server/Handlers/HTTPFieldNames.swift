@@ -12,6 +12,12 @@ extension HTTPField.Name {
 
     /// Says that a batch still runs whose results these are.
     static let resultsIncomplete = Self.known("x-backfill-incomplete")
+    /// As what an online request was treated (A10-06).
+    static let serviceTier = Self.known("x-backfill-service-tier")
+    /// Milliseconds until the answer began (A9-07).
+    static let processingMilliseconds = Self.known("openai-processing-ms")
+    /// Asks proxies to pass an answer on as it comes.
+    static let accelBuffering = Self.known("x-accel-buffering")
 
     /// A name that is a token, as all names above are.
     private static func known(_ name: String) -> HTTPField.Name {

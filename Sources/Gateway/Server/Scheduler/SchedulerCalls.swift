@@ -34,6 +34,11 @@ struct SchedulerCalls: Sendable {
         }
     }
 
+    /// How calls for this request are made.
+    func options(timeout: Duration) -> CallOptions {
+        CallOptions(timeout: timeout, metadata: self.metadata)
+    }
+
     /// Makes a call and tells which scheduler answered.
     func reply<Request, Response>(
         _ method: RPCMethod<Request, Response>,
@@ -43,9 +48,10 @@ struct SchedulerCalls: Sendable {
         endpoint: RPCClient.Endpoint? = nil,
         timeout: Duration = Self.controlTimeout
     ) async throws(RPCError) -> RPCReply<Response> {
-        var metadata = self.metadata
-        if let idempotencyKey { metadata.append(("idempotency-key", idempotencyKey)) }
-        let options = CallOptions(timeout: timeout, metadata: metadata, lane: lane, endpoint: endpoint)
+        var options = self.options(timeout: timeout)
+        if let idempotencyKey { options.metadata.append(("idempotency-key", idempotencyKey)) }
+        options.lane = lane
+        options.endpoint = endpoint
         do throws(RPCError) {
             return try await self.client.reply(method, request, options: options)
         } catch {

@@ -59,14 +59,14 @@ public struct InferAnswerBody: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
 
     private let exchange: ChunkExchange<InferResponse, InferRequest>
-    private let arrival = Signal()
+    private let arrived = Signal()
     private let room = Signal()
 
     init() {
-        let (arrival, room) = (self.arrival, self.room)
+        let (arrived, room) = (self.arrived, self.room)
         self.exchange = ChunkExchange(
             violationCode: .internal,
-            onArrival: { arrival.tell() },
+            onArrival: { arrived.tell() },
             onRoom: { room.tell() }
         )
     }
@@ -89,17 +89,47 @@ public struct InferAnswerBody: AsyncSequence, Sendable {
 }
 
 extension InferAnswerBody {
-    fileprivate func head() async throws(RPCError) -> InferAnswerHead {
+    /// What `arrival` finds.
+    public enum Arrival: Sendable {
+        /// The next piece.
+        case piece(ByteBuffer)
+        /// The answer has come as a whole.
+        case end
+        /// Nothing has come, and `wake` was called.
+        case woken
+    }
+
+    /// The next piece, or nil when the answer has come as a whole.
+    /// - Throws: the status with which the call failed; CANCELLED when the task is cancelled.
+    public func next() async throws(RPCError) -> ByteBuffer? {
         while true {
-            if let head = try self.exchange.head() { return head }
-            guard await self.arrival.wait() else { throw .consumerCancelled }
+            switch try await self.arrival() {
+            case .piece(let piece): return piece
+            case .end: return nil
+            case .woken: continue
+            }
         }
     }
 
-    fileprivate func next() async throws(RPCError) -> ByteBuffer? {
+    /// Waits for the next piece as `next` does, or until `wake` is called; for who has something else to do when nothing
+    /// comes. It may say `woken` when nobody has called.
+    /// - Throws: what `next` throws.
+    public func arrival() async throws(RPCError) -> Arrival {
+        if let bytes = try self.exchange.take(upTo: .max) { return bytes.readableBytes > 0 ? .piece(bytes) : .end }
+        guard await self.arrived.wait() else { throw .consumerCancelled }
+        guard let bytes = try self.exchange.take(upTo: .max) else { return .woken }
+        return bytes.readableBytes > 0 ? .piece(bytes) : .end
+    }
+
+    /// Ends the wait of `arrival`, or the next one; from any thread.
+    public func wake() {
+        self.arrived.tell()
+    }
+
+    fileprivate func head() async throws(RPCError) -> InferAnswerHead {
         while true {
-            if let bytes = try self.exchange.take(upTo: .max) { return bytes.readableBytes > 0 ? bytes : nil }
-            guard await self.arrival.wait() else { throw .consumerCancelled }
+            if let head = try self.exchange.head() { return head }
+            guard await self.arrived.wait() else { throw .consumerCancelled }
         }
     }
 

@@ -1,0 +1,64 @@
+import NIOCore
+import ProtoMessages
+import ProtoRPC
+
+/// A call of `Inference.Infer` that one task keeps open while another one writes its answer to the client.
+final class OpenCall: Sendable {
+    /// What the engine answers.
+    struct Answer: Sendable {
+        let head: InferAnswerHead
+        let body: InferAnswerBody
+    }
+
+    /// Schedulers that are tried when one after the other did not accept the call.
+    private static let maximumAttempts = 3
+
+    private let head: InferHead
+    private let body: HeldBody
+    private let options: CallOptions
+    private let answers: AsyncStream<Result<Answer, any Error>>
+    private let answer: AsyncStream<Result<Answer, any Error>>.Continuation
+    private let ends: AsyncStream<Void>
+    private let end: AsyncStream<Void>.Continuation
+
+    init(head: InferHead, body: HeldBody, options: CallOptions) {
+        self.head = head
+        self.body = body
+        self.options = options
+        (self.answers, self.answer) = AsyncStream.makeStream()
+        (self.ends, self.end) = AsyncStream.makeStream()
+    }
+
+    /// Keeps the call open until the answer has been written or the task is cancelled; for the one task.
+    func run(on client: RPCClient) async {
+        for attempt in 1...Self.maximumAttempts {
+            do {
+                let pieces = HeldBodyPieces(body: self.body)
+                return try await client.withInference(self.head, body: pieces, options: self.options) { head, body in
+                    self.body.release()
+                    self.answer.yield(.success(Answer(head: head, body: body)))
+                    for await _ in self.ends {}
+                }
+            } catch {
+                // A scheduler that stops has refused it; another may take it.
+                let isRefused = (error as? RPCError)?.notSent == true
+                guard isRefused, attempt < Self.maximumAttempts else {
+                    self.answer.yield(.failure(error))
+                    return
+                }
+            }
+        }
+    }
+
+    /// Waits for the engine's answer; for the other task.
+    /// - Throws: why there is none.
+    func firstAnswer() async throws -> Answer {
+        for await answer in self.answers { return try answer.get() }
+        throw CancellationError()
+    }
+
+    /// The answer has been written, or nobody wants it.
+    func finish() {
+        self.end.finish()
+    }
+}
