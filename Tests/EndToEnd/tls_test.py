@@ -29,8 +29,7 @@ class SecureServices(Services):
         self.certificates_directory = tempfile.TemporaryDirectory(prefix="backfill-tls-")
         self.certificates = pathlib.Path(self.certificates_directory.name)
         make_certificates(self.certificates, "scheduler", "gateway", "service/example", "www")
-        self.gateway_arguments = gateway
-        super().__init__(scheduler=(
+        super().__init__(gateway=gateway, scheduler=(
             "--tls-certificate", self.file("scheduler.pem"), "--tls-key", self.file("scheduler.key"),
             "--tls-client-ca", self.file("ca.pem"),
         ))
