@@ -67,6 +67,11 @@ bench: ## measure against a bare libcurl loop (Benchmarks/)
 	@scripts/deps.sh bench
 	@Benchmarks/bench.sh
 
+.PHONY: bench-online
+bench-online: ## measure online requests against the engine alone and against nginx as a proxy
+	@scripts/deps.sh bench
+	@Benchmarks/bench_online.sh
+
 .PHONY: bench-aibrix
 bench-aibrix: ## measure against AIBrix 0.8.0 (installs it from PyPI)
 	@scripts/deps.sh bench
