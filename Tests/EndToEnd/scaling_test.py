@@ -6,6 +6,7 @@ ended. At the end every promise is checked over it (`history.violations`)."""
 import collections
 import concurrent.futures
 import itertools
+import json
 import threading
 import unittest
 
@@ -90,6 +91,46 @@ class Scaling(unittest.TestCase):
         self.assertGreater(sum(count for (_, status), count in seen.items() if status == "cut"), 0)
         statuses = {status for _, status in seen}
         self.assertLessEqual(statuses, {200, "cut", 503})
+
+    def test_a_killed_gateways_streams_end_and_cost_the_engine_nothing_more(self):
+        services = ScaledServices(engine=("--time-per-token", "20ms"))
+        self.addCleanup(services.stop)
+        body = {"model": "simulated-model", "stream": True, "max_tokens": 100,
+                "messages": [{"role": "user", "content": "Hello"}]}
+        started = [threading.Event() for _ in services.gateways]
+
+        def stream(number, gateway):
+            """What came of a streamed answer, and whether its connection was cut."""
+            text = ""
+            headers = {"x-request-id": f"stream-{number}"}
+            try:
+                with services.http.stream("POST", f"http://{gateway.address}/v1/chat/completions", json=body,
+                                          headers=headers) as answer:
+                    self.assertEqual(answer.status_code, 200)
+                    for piece in answer.iter_text():
+                        text += piece
+                        started[number].set()
+            except httpx.TransportError:
+                return text, True
+            return text, False
+
+        with concurrent.futures.ThreadPoolExecutor(GATEWAYS) as pool:
+            streams = [pool.submit(stream, *numbered) for numbered in enumerate(services.gateways)]
+            for event in started:
+                self.assertTrue(event.wait(30))
+            services.gateways[1].kill()
+            ends = [one.result() for one in streams]
+        self.assertEqual([cut for _, cut in ends], [False, True, False])
+        # No end mark says that a cut stream was whole.
+        self.assertEqual(["[DONE]" in text for text, _ in ends], [True, False, True])
+
+        def outcomes():
+            entries = [json.loads(line) for line in services.witness.read_text().splitlines()]
+            found = {entry["id"]: entry["outcome"] for entry in entries}
+            return found if len(found) == GATEWAYS else None
+
+        found = wait_for(outcomes, "the engine's ledger")
+        self.assertEqual([found[f"stream-{n}"] for n in range(GATEWAYS)], ["ok", "cancelled", "ok"])
 
     def test_all_gateways_say_the_same(self):
         services = ScaledServices()
