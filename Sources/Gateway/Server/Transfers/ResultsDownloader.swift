@@ -55,6 +55,10 @@ struct ResultsDownloader: Sendable {
         let read = try await self.calls.call(BatchesService.readResults, request)
         let goesOn = (read.nextLine, read.nextOffset) > (last.nextLine, last.nextOffset)
         guard read.isEnd || goesOn else { throw .internalError }
+        // In the middle of a long line: half of it must not look like an end.
+        guard !read.hasEnded || last.nextOffset == 0 else {
+            throw .unavailable("The batch has ended meanwhile. Ask again.", code: "results_moved")
+        }
         return read
     }
 }

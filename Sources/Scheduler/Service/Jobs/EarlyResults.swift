@@ -14,27 +14,31 @@ struct EarlyResults: Sendable {
         var offset: Int
     }
 
-    /// Reads at most `maximumBytes` from a position on.
+    /// Reads at most `maximumBytes` from a position on: whole lines, or a part of one that is longer than that.
     ///
     /// What is read twice from one position on may have more lines the second time, never others.
     func read(from position: Position, maximumBytes: Int) throws -> (bytes: [UInt8], next: Position, isEnd: Bool) {
         var bytes: [UInt8] = []
         var position = position
         let records = RecordWindow(log: self.log)
-        while bytes.count < maximumBytes {
+        var isFull = false
+        while !isFull, bytes.count < maximumBytes {
             let committed = self.committer.committed(from: position.line, count: PlanReader.pageLines)
             if committed.line != position.line { position = Position(line: committed.line, offset: 0) }
             guard let page = try self.reader.page(from: position.line) else { break }
             try page.forEachLine { number, _, line in
-                guard number == position.line, bytes.count < maximumBytes else { return }
+                guard number == position.line, !isFull else { return }
                 let index = number - committed.line
                 if committed.locations.indices.contains(index), let location = committed.locations[index] {
                     let start = bytes.count
                     try self.append(number, line, at: location, records, to: &bytes)
                     bytes.removeSubrange(start..<min(start + position.offset, bytes.count))
-                    if bytes.count > maximumBytes {
-                        position.offset += maximumBytes - start
-                        bytes.removeLast(bytes.count - maximumBytes)
+                    guard bytes.count <= maximumBytes else {
+                        // The batch may end before the next call: then a line that was begun would stay half a line.
+                        let kept = start == 0 ? maximumBytes : start
+                        position.offset += kept - start
+                        bytes.removeLast(bytes.count - kept)
+                        isFull = true
                         return
                     }
                 }
