@@ -21,42 +21,24 @@ public enum CreateBatchBody {
     public static func parse(_ body: ByteBuffer) throws(APIError) -> CreateBatchRequest {
         var body = body
         let inline = try InlineRequests.extract(from: &body)
-        let json = try JSON(parsing: body)
-        guard case .object(let members) = json else {
-            throw .invalidRequest("The request body must be a JSON object, not \(json.kind).", code: "invalid_json")
-        }
-        for (name, _) in members where !Self.keys.contains(name) {
-            throw Suggestion.unknown("parameter", name, among: Self.keys)
-        }
-        let file = json["input_file_id"] ?? .null
-        guard inline == nil || file == .null else {
+        let members = try JSONObjectBody(body, known: Self.keys)
+        guard inline == nil || members["input_file_id"] == .null else {
             throw .invalidValue("Give either 'input_file_id' or 'requests'.", param: "requests")
         }
-        let inputFileID = inline == nil ? try Self.requiredText(json, "input_file_id") : ""
-        let endpoint = try Self.requiredText(json, "endpoint")
+        let inputFileID = inline == nil ? try members.requiredText("input_file_id") : ""
+        let endpoint = try members.requiredText("endpoint")
         return CreateBatchRequest(
             inputFileID: inputFileID,
             endpoint: endpoint,
-            completionWindow: try Self.requiredText(json, "completion_window"),
-            metadata: try BatchMetadata.parse(json["metadata"] ?? .null),
+            completionWindow: try members.requiredText("completion_window"),
+            metadata: try BatchMetadata.parse(members["metadata"]),
             outputExpiresAfterSeconds: try ExpiresAfter.parse(
-                json["output_expires_after"] ?? .null,
+                members["output_expires_after"],
                 param: "output_expires_after"
             ),
             inlineInput: try inline?.lines(endpoint: endpoint) ?? ByteBuffer(),
-            aibrix: try AIBrixExtension.parse(json["aibrix"] ?? .null)
+            aibrix: try AIBrixExtension.parse(members["aibrix"])
         )
-    }
-
-    static func requiredText(_ json: JSON, _ name: String) throws(APIError) -> String {
-        switch json[name] ?? .null {
-        case .null: throw .missing(name)
-        case .string(let text) where text.isEmpty: throw .invalidValue("'\(name)' must not be empty.", param: name)
-        case .string(let text) where text.utf8.contains(0):
-            throw .invalidValue("'\(name)' must not contain NUL.", param: name)
-        case .string(let text): return text
-        case let other: throw .invalidType(name, expected: "a string", other)
-        }
     }
 }
 

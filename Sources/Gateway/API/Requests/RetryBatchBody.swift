@@ -11,17 +11,9 @@ public enum RetryBatchBody {
     public static func parse(_ body: ByteBuffer, batchID: String) throws(APIError) -> RetryBatchRequest {
         var request = RetryBatchRequest(batchID: batchID)
         guard body.readableBytes > 0 else { return request }
-        let json = try JSON(parsing: body)
-        guard case .object(let members) = json else {
-            throw .invalidRequest("The request body must be a JSON object, not \(json.kind).", code: "invalid_json")
-        }
-        for (name, _) in members where !Self.keys.contains(name) {
-            throw Suggestion.unknown("parameter", name, among: Self.keys)
-        }
-        if let window = json["completion_window"], window != .null {
-            request.completionWindow = try CreateBatchBody.requiredText(json, "completion_window")
-        }
-        request.metadata = try BatchMetadata.parse(json["metadata"] ?? .null)
+        let members = try JSONObjectBody(body, known: Self.keys)
+        request.completionWindow = try members.text("completion_window") ?? ""
+        request.metadata = try BatchMetadata.parse(members["metadata"])
         return request
     }
 }

@@ -44,10 +44,8 @@ struct InputComposer: Sendable {
         _ filename: String,
         _ store: @Sendable @escaping (_ fence: RecordChange, FileRecord) async throws -> Void
     ) async throws {
-        // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
-        guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
+        let fence = try RecordFence(self.ownership, self.platform)
         let now = self.platform.time.unixSeconds
-        let began = self.platform.time.bootMilliseconds()
         _ = try await upload.complete(
             bytes: bytes,
             purpose: .batch,
@@ -63,10 +61,7 @@ struct InputComposer: Sendable {
                 purpose: .batch,
                 input: findings
             )
-            guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
-                throw RPCErrors.store(.unavailable("the bytes took too long"))
-            }
-            try await store(.requireLease(owner: owner), record)
+            try await store(try await fence.change(), record)
             return .file(record)
         }
     }

@@ -107,10 +107,8 @@ extension FilesHandlers {
         if let declared, declared != purpose {
             throw RPCErrors.invalid("purpose", "The upload was begun for '\(declared.rawValue)'.")
         }
-        // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
-        guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
+        let fence = try RecordFence(self.ownership, self.platform)
         let now = self.platform.time.unixSeconds
-        let began = self.platform.time.bootMilliseconds()
         let completed = try await upload.complete(
             bytes: request.bytes,
             purpose: purpose,
@@ -127,11 +125,7 @@ extension FilesHandlers {
                 input: findings
             )
             record.project = project
-            await self.platform.wait(if: .waitBeforeFileRecord)
-            guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
-                throw RPCErrors.store(.unavailable("the bytes took too long"))
-            }
-            let changes: [RecordChange] = [.requireLease(owner: owner), .insert(try StoredRecord(record))]
+            let changes: [RecordChange] = [try await fence.change(), .insert(try StoredRecord(record))]
             try await self.store.apply(changes + self.quotas.changes(tenant, adding: .bytes, now: now))
             return .file(record)
         }

@@ -121,9 +121,7 @@ struct UploadCompletion: Sendable {
         _ request: CompletionRequest,
         _ upload: UploadRecord
     ) async throws -> UploadRecord {
-        // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
-        guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
-        let began = self.platform.time.bootMilliseconds()
+        let fence = try RecordFence(self.ownership, self.platform)
         let findings = try await self.bytes.threads.run { try composition.commit(as: fileID) }
         let now = self.platform.time.unixSeconds
         var file = FileRecord(
@@ -137,13 +135,9 @@ struct UploadCompletion: Sendable {
             input: findings
         )
         file.project = upload.project
-        await self.platform.wait(if: .waitBeforeFileRecord)
-        guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
-            throw RPCErrors.store(.unavailable("the bytes took too long"))
-        }
         let change = try await self.records.apply(
             to: upload.id,
-            alongside: [.requireLease(owner: owner), .insert(try StoredRecord(file))]
+            alongside: [try await fence.change(), .insert(try StoredRecord(file))]
         ) { $0.composed(request.identity, as: fileID, at: now) }
         if change.record.fileID != fileID { self.sweeper.bytesWereLeft(file) }
         if case .refused(let refusal) = change.outcome { throw RPCErrors.refused(refusal, upload.id) }

@@ -180,9 +180,7 @@ extension UploadsHandlers {
         guard let staged = self.uploads.find(request.partID, tenant: tenant), case .part(let uploadID) = staged.target
         else { throw RPCErrors.noSuchPart(request.partID) }
         guard request.bytes > 0 else { throw RPCErrors.invalid("data", "A part has at least one byte.") }
-        // Sweepers of other schedulers leave bytes alone that have no record yet only while this lease holds.
-        guard let owner = self.ownership.owner else { throw RPCErrors.store(.fenced) }
-        let began = self.platform.time.bootMilliseconds()
+        let fence = try RecordFence(self.ownership, self.platform)
         let completed = try await staged.complete(
             bytes: request.bytes,
             purpose: nil,
@@ -195,11 +193,7 @@ extension UploadsHandlers {
                 bytes: Int64(clamping: request.bytes),
                 createdAt: self.platform.time.unixSeconds
             )
-            await self.platform.wait(if: .waitBeforeFileRecord)
-            guard self.platform.time.bootMilliseconds() - began < self.ownership.recordAge else {
-                throw RPCErrors.store(.unavailable("the bytes took too long"))
-            }
-            try await self.add(part, owner)
+            try await self.add(part, after: try await fence.change())
             return .part(part)
         }
         guard case .part(let part) = completed else { throw RPCErrors.noSuchPart(request.partID) }
@@ -209,8 +203,8 @@ extension UploadsHandlers {
 
     /// Stores a part whose bytes are durable. Parts count towards their tenant's bytes, so the file that they make adds
     /// none.
-    private func add(_ part: UploadPartRecord, _ owner: String) async throws {
-        let changes: [RecordChange] = [.requireLease(owner: owner), .insert(try StoredRecord(part))]
+    private func add(_ part: UploadPartRecord, after fence: RecordChange) async throws {
+        let changes: [RecordChange] = [fence, .insert(try StoredRecord(part))]
         do {
             let change = try await self.records.apply(
                 to: part.uploadID,
