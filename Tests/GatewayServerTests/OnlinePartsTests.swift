@@ -27,6 +27,23 @@ struct OnlinePartsTests {
         try first.append(ByteBuffer(string: "1234567890"))
     }
 
+    @Test(
+        "a body that is released before it is sent, since the engine has answered already, is sent whole",
+        arguments: [1, 2]
+    )
+    func anEarlyAnswerLeavesTheBodyWhole(_ tries: Int) async throws {
+        let budget = BodyBudget(maximumBytes: 10)
+        let body = HeldBody(budget: budget)
+        try body.append(ByteBuffer(string: "1234567"))
+        // A try that was refused after it had taken the body.
+        for _ in 1..<tries { for await _ in body.pieces() {} }
+        let pieces = body.pieces()
+        body.release()
+        var sent: [String] = []
+        for await piece in pieces { sent.append(String(buffer: piece)) }
+        #expect(sent == ["1234567"] && budget.bytes == 0 && body.bytes.readableBytes == 0)
+    }
+
     @Test func aBodyThatIsTooLargeIsRefusedWhateverRoomThereIs() throws {
         let body = HeldBody(budget: BodyBudget(maximumBytes: .max))
         try body.append(ByteBuffer(repeating: 0, count: InferenceRequest.maximumBytes))

@@ -33,7 +33,7 @@ final class OpenCall: Sendable {
     func run(on client: RPCClient) async {
         for attempt in 1...Self.maximumAttempts {
             do {
-                let pieces = HeldBodyPieces(body: self.body)
+                let pieces = self.body.pieces()
                 return try await client.withInference(self.head, body: pieces, options: self.options) { head, body in
                     self.body.release()
                     self.answer.yield(.success(Answer(head: head, body: body)))
