@@ -7,28 +7,13 @@ import socket
 import time
 import unittest
 
+from raw_http import address_of, connect, everything
 from sdk_test import Case, jsonl, request
 from services import wait_for
 
 IDLE = 10_000
 # Loopback has many addresses, each with its own ports.
 SOURCES = 4
-
-
-def address_of(program):
-    host, port = program.address.rsplit(":", 1)
-    return host, int(port)
-
-
-def answers(connection):
-    """Everything that comes until the other side closes."""
-    data = b""
-    try:
-        while piece := connection.recv(65_536):
-            data += piece
-    except ConnectionResetError:
-        pass
-    return data
 
 
 def statuses(data):
@@ -42,14 +27,14 @@ class Rude(Case):
     gateway_arguments = ("--http-head-timeout", "1s", "--http-body-timeout", "1s", "--http-write-timeout", "1s")
 
     def connect(self):
-        connection = socket.create_connection(address_of(self.services.gateway), timeout=30)
+        connection = connect(self.services.gateway)
         self.addCleanup(connection.close)
         return connection
 
     def exchange(self, data):
         connection = self.connect()
         connection.sendall(data)
-        return answers(connection)
+        return everything(connection)
 
     def assert_alive(self):
         self.assertEqual(self.raw("GET", "/v1/models").status_code, 200)
@@ -145,7 +130,7 @@ class Rude(Case):
         connection = self.connect()
         connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
-        self.assertEqual(statuses(answers(connection)), [200])
+        self.assertEqual(statuses(everything(connection)), [200])
 
 
 class Many(Case):

@@ -11,6 +11,7 @@ import unittest
 import openai
 from openai import OpenAI
 
+from raw_http import connect, everything
 from services import BIN, Services, wait_for
 
 MODEL = "simulated-model"
@@ -241,8 +242,6 @@ class Forms(Case):
         self.assertEqual(json.loads(run.stdout)["object"], "file")
 
     def test_T36_what_is_not_http_gets_an_error_object(self):
-        import socket
-        host, port = self.services.gateway.address.rsplit(":", 1)
         requests = [
             b"nonsense\r\n\r\n",
             b"GET / HTTP/1.1\r\n\r\n",
@@ -250,11 +249,9 @@ class Forms(Case):
             b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 200_000 + b"\r\n\r\n",
         ]
         for sent in requests:
-            with socket.create_connection((host, int(port)), timeout=20) as connection:
+            with connect(self.services.gateway) as connection:
                 connection.sendall(sent)
-                answer = b""
-                while piece := connection.recv(65_536):
-                    answer += piece
+                answer = everything(connection)
                 head, _, body = answer.partition(b"\r\n\r\n")
                 self.assertRegex(head, rb"^HTTP/1.1 4\d\d ", sent[:40])
                 self.assertIn("message", json.loads(body)["error"], sent[:40])

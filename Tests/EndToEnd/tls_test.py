@@ -12,6 +12,7 @@ import unittest
 import httpx
 import openai
 
+from raw_http import connect, everything
 from services import BIN, Program, Services, wait_for
 
 CERTIFICATES = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "certificates.sh"
@@ -70,10 +71,7 @@ class SecureServices(Services):
 def models(connection):
     """The status line of an answer to a small request on this connection."""
     connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-    answer = b""
-    while piece := connection.recv(65_536):
-        answer += piece
-    return answer.split(b"\r\n")[0]
+    return everything(connection).split(b"\r\n")[0]
 
 
 class TLS(unittest.TestCase):
@@ -118,10 +116,9 @@ class TLS(unittest.TestCase):
             self.services.connect(old)
 
     def test_T_26_plaintext_to_the_https_port_gets_no_answer(self):
-        host, port = self.services.gateway.address.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), 10) as connection:
+        with connect(self.services.gateway) as connection:
             connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
-            answer = connection.recv(65_536)
+            answer = everything(connection)
             self.assertFalse(answer.startswith(b"HTTP"), answer)
 
     def test_G6_10_sessions_are_resumed(self):

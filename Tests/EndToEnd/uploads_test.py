@@ -4,7 +4,6 @@ import concurrent.futures
 import hashlib
 import json
 import pathlib
-import socket
 import sqlite3
 import tempfile
 import threading
@@ -13,6 +12,7 @@ import unittest
 import openai
 from openai import OpenAI
 
+from raw_http import connect, everything
 from sdk_test import Case, jsonl, request
 from services import DidNotStart, Services, wait_for
 
@@ -323,17 +323,16 @@ class Crashes(UploadCase):
     def test_A8_02_T09_a_part_under_way_at_kill_9_is_sent_again_and_counts_once(self):
         size = 8 * MIB
         upload = self.begin(size)
-        address = self.services.gateway.address.rsplit(":", 1)
         head = (f"POST /v1/uploads/{upload.id}/parts HTTP/1.1\r\nhost: x\r\ncontent-length: {size + 300}\r\n"
                 "content-type: multipart/form-data; boundary=b\r\n\r\n"
                 '--b\r\ncontent-disposition: form-data; name="data"; filename="p"\r\n\r\n').encode()
-        with socket.create_connection((address[0], int(address[1]))) as half:
+        with connect(self.services.gateway) as half:
             half.sendall(head + b"x" * (size // 2))
             staged = self.services.path / "data" / "staging"
             wait_for(lambda: any(p.stat().st_size for p in staged.glob("*/part_*")), "the first half")
             self.restart()
             half.sendall(b"x" * (size // 2))
-            answer = half.recv(4_096)
+            answer = everything(half)
         self.assertRegex(answer, rb"^HTTP/1.1 503 ")
         self.assertIn(b"upload_interrupted", answer)
         part = self.part(upload, b"y" * size)
