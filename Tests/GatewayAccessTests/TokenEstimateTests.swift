@@ -14,4 +14,9 @@ struct TokenEstimateTests {
     func estimate(method: String, path: String, length: UInt64?, tokens: Int) {
         #expect(RequestHead(method: method, target: path, contentLength: length).estimatedTokens == tokens)
     }
+
+    @Test(arguments: InferencePath.allCases)
+    func everyPathOfAnEngineCounts(path: InferencePath) {
+        #expect(RequestHead(method: "POST", target: path.rawValue, contentLength: 8).estimatedTokens == 2)
+    }
 }

@@ -30,10 +30,6 @@ public struct RequestHead: Sendable, Equatable {
     /// Whether it asks only how the gateway is, which needs no key.
     public var isProbe: Bool { self.path == "/healthz" || self.path == "/readyz" }
 
-    /// Paths of requests that an engine answers at once.
-    private static let onlinePaths: Set = [
-        "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/rerank",
-    ]
     /// Bytes of a body that are taken for a token.
     private static let bytesPerToken: UInt64 = 4
     /// What a body whose length is not told counts as, in bytes.
@@ -41,7 +37,7 @@ public struct RequestHead: Sendable, Equatable {
 
     /// Tokens that the request uses at an engine, as far as its head tells; 0 for requests that no engine sees at once.
     public var estimatedTokens: Int {
-        guard self.method == "POST", Self.onlinePaths.contains(self.path) else { return 0 }
+        guard self.method == "POST", InferencePath(rawValue: self.path) != nil else { return 0 }
         let bytes = self.contentLength ?? Self.untoldBodyBytes
         return Int(clamping: bytes / Self.bytesPerToken + (bytes % Self.bytesPerToken > 0 ? 1 : 0))
     }
