@@ -12,6 +12,7 @@ import httpx
 import openai
 from openai import OpenAI
 
+from raw_http import connect, everything
 from sdk_test import jsonl, request
 from services import BIN, DidNotStart, Services, wait_for
 
@@ -116,6 +117,35 @@ class Keys(Case):
                                      (401, "invalid_api_key", "authentication_error"))
                     self.assertEqual(answer.headers["www-authenticate"], "Bearer")
                     self.assertTrue(answer.headers["x-request-id"])
+
+    def test_A9_03_without_a_key_nothing_else_is_told_and_nothing_of_a_body_is_asked_for(self):
+        json_type = "content-type: application/json"
+        for path, fields in (
+            ("/v1/nowhere", [json_type, "content-length: 2"]), ("/v1/models", ["content-length: 2"]),
+            ("/v1/files", [json_type, "content-length: 2"]),
+            ("/v1/chat/completions", ["content-type: text/plain", "content-length: 2"]),
+            ("/v1/chat/completions", [json_type, "content-length: 99999999999"]),
+            ("/v1/files", ["content-type: multipart/form-data; boundary=x", "content-length: 99999999999"]),
+            ("/v1/responses", [json_type, "content-length: 5", "expect: 100-continue"]),
+            ("/v1/embeddings", [json_type, "transfer-encoding: chunked"]),
+        ):
+            for key in ([], ["authorization: Bearer sk-bf-wrong"]):
+                with self.subTest(path=path, fields=fields, key=key), connect(self.services.gateway) as connection:
+                    lines = [f"POST {path} HTTP/1.1", "host: a", *fields, *key, "", ""]
+                    connection.sendall("\r\n".join(lines).encode())
+                    # The answer comes and the connection ends although no byte of the body was sent.
+                    answer = everything(connection)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 401 "), answer)
+                    self.assertIn(b'"code":"invalid_api_key"', answer)
+
+    def test_A9_04_with_a_key_what_is_wrong_with_the_head_is_told(self):
+        key = {"authorization": "Bearer " + self.services.keys["acme"]}
+        for path, status in (("/v1/nowhere", 404), ("/v1/models", 405), ("/v1/files", 415),
+                             ("/v1/chat/completions", 415)):
+            answer = self.raw("POST", path, content=b"{}", headers={**key, "content-type": "text/plain"})
+            self.assertEqual(answer.status_code, status, path)
+        answer = self.raw("POST", "/healthz", content=b"{}")
+        self.assertEqual(answer.status_code, 405)
 
     def test_probes_need_no_key(self):
         for path in ("/healthz", "/readyz"):

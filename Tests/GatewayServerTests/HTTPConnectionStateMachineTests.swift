@@ -34,6 +34,26 @@ struct HTTPConnectionStateMachineTests {
         #expect(machine.tick(now: Self.at(60), isReading: true) == .close)
     }
 
+    @Test("A9-03 a key that is not accepted is told before all else that the head shows, and no body is asked for")
+    func keyComesFirst() {
+        let unknown = APIError(status: 401, message: "who?", code: "invalid_api_key")
+        let heads = [
+            self.head(), self.head(.POST, "/v1/nowhere"), self.head(.PUT, "/v1/batches"),
+            self.head(.POST, "/v1/files", [("host", "a"), ("content-length", "99999999999")]),
+            self.head(.POST, "/v1/batches", [("host", "a"), ("content-length", "9"), ("expect", "100-continue")]),
+        ]
+        for head in heads {
+            var machine = self.machine()
+            #expect(machine.received(head: head, keyRefusal: { unknown }, now: Self.start) == .refuse(unknown))
+            let isWanted = machine.receivedBody(bytes: 1, now: Self.start)
+            #expect(!isWanted)
+        }
+        // Without a body the request is answered as the others, and the connection goes on.
+        var machine = self.machine()
+        let head = self.head(.GET, "/v1/files", [("host", "a")])
+        #expect(machine.received(head: head, keyRefusal: { unknown }, now: Self.start) == .forward)
+    }
+
     @Test("T-22 a body that stalls ends the connection")
     func stalledBody() {
         var machine = self.machine { $0.minimumBodyBytesPerSecond = 0 }

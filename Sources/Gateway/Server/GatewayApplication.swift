@@ -103,6 +103,7 @@ public struct GatewayApplication: Service {
                 GatewayHTTPChannel(
                     responder: responder,
                     limits: limits,
+                    keys: keys,
                     accessLog: accessLog,
                     tls: tls,
                     budget: budget

@@ -16,6 +16,7 @@ struct GatewayHTTPChannel: ServerChildChannel {
 
     private let http1: HTTP1Channel
     private let limits: HTTPLimits
+    private let keys: KeyCheck
     private let accessLog: AccessLog
     private let tls: TLSContextSource?
     private let budget: TransferBudget
@@ -23,6 +24,7 @@ struct GatewayHTTPChannel: ServerChildChannel {
     init(
         responder: @escaping HTTPChannelHandler.Responder,
         limits: HTTPLimits,
+        keys: KeyCheck,
         accessLog: AccessLog,
         tls: TLSContextSource?,
         budget: TransferBudget
@@ -37,6 +39,7 @@ struct GatewayHTTPChannel: ServerChildChannel {
             configuration: .init(httpDecoderConfiguration: decoder)
         )
         self.limits = limits
+        self.keys = keys
         self.accessLog = accessLog
         self.tls = tls
         self.budget = budget
@@ -54,7 +57,7 @@ struct GatewayHTTPChannel: ServerChildChannel {
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let client = ClientPresence()
             try pipeline.addHandler(
-                HTTPConnectionHandler(limits: self.limits, accessLog: self.accessLog, client: client),
+                HTTPConnectionHandler(limits: self.limits, keys: self.keys, accessLog: self.accessLog, client: client),
                 position: .after(parser)
             )
             return Value(http1: value, client: client)

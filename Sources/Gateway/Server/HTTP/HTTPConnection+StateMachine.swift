@@ -61,10 +61,15 @@ struct HTTPConnectionStateMachine {
 
     // MARK: Input
 
-    mutating func received(head: HTTPRequestHead, now: NIODeadline) -> HeadAction {
+    /// - Parameter keyRefusal: why the request's key is not accepted; asked for when a body would follow.
+    mutating func received(
+        head: HTTPRequestHead,
+        keyRefusal: () -> APIError? = { nil },
+        now: NIODeadline
+    ) -> HeadAction {
         self.lastInput = now
         guard !self.isLast else { return .drop }
-        if let error = Self.refusal(of: head) {
+        if let error = Self.refusal(of: head, keyRefusal) {
             return self.refuse(error)
         }
         self.isReadingBody = true
@@ -197,10 +202,11 @@ extension HTTPConnectionStateMachine {
     /// Why a request is answered without looking at its body; nil when it is not.
     ///
     /// What the head alone tells is judged here only when a body would follow; without one the connection can go on
-    /// after the answer.
-    private static func refusal(of head: HTTPRequestHead) -> APIError? {
+    /// after the answer. Its key comes first: who has none learns nothing of what else is wrong (A9-03).
+    private static func refusal(of head: HTTPRequestHead, _ keyRefusal: () -> APIError?) -> APIError? {
         if let error = Self.protocolError(of: head) { return error }
         guard head.hasBody else { return nil }
+        if let error = keyRefusal() { return error }
         do throws(APIError) {
             _ = try RequestHead(head).admit()
             return nil

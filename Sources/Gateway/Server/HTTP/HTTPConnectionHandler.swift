@@ -11,6 +11,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    private let keys: KeyCheck
     private let accessLog: AccessLog
     private let client: ClientPresence
     private var state: HTTPConnectionStateMachine
@@ -22,7 +23,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isFlushingLastAnswer = false
     private var tick: Scheduled<Void>?
 
-    init(limits: HTTPLimits, accessLog: AccessLog, client: ClientPresence) {
+    init(limits: HTTPLimits, keys: KeyCheck, accessLog: AccessLog, client: ClientPresence) {
+        self.keys = keys
         self.accessLog = accessLog
         self.client = client
         self.state = HTTPConnectionStateMachine(limits: limits, now: .now())
@@ -103,7 +105,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func received(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
-        switch self.state.received(head: head, now: .now()) {
+        switch self.state.received(head: head, keyRefusal: { self.keys.refusal(of: head) }, now: .now()) {
         case .forward: context.fireChannelRead(self.wrapInboundOut(.head(head)))
         case .forwardAndContinue:
             self.sendContinue(context)

@@ -29,8 +29,8 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    /// Asks first who it is, and then whether more may be asked for. What is wrong with the head of a request that has a body
-    /// was told before, by the connection.
+    /// Asks first who it is, and then whether more may be asked for. Whoever sends a body was told before, by the
+    /// connection, that the key is not accepted, or what is wrong with the head.
     private func admit(_ head: RequestHead, request: Request, requestID: String) async -> Response {
         let caller: Caller
         do throws(APIError) {
