@@ -208,16 +208,55 @@ class Keys(Case):
         inline = search.post("/batches", cast_to=object, body={
             "endpoint": "/v1/chat/completions", "completion_window": "24h",
             "requests": [{"body": {"model": "simulated-model", "messages": []}}]})
+        made = self.upload_in_parts(search).file
         self.create(ads, self.upload(ads).id)
         wait_for(lambda: search.batches.retrieve(batch.id).status == "completed", "the batch's end")
         output = search.batches.retrieve(batch.id).output_file_id
-        self.assertTrue({file.id, output, inline["input_file_id"]} <= {f.id for f in search.files.list(limit=2)})
+        self.assertTrue({file.id, made.id, output, inline["input_file_id"]} <= {f.id for f in search.files.list(limit=2)})
         self.assertEqual({b.id for b in search.batches.list(limit=1)}, {batch.id, inline["id"]})
-        self.assertFalse({file.id, output, inline["input_file_id"]} & {f.id for f in ads.files.list()})
+        self.assertFalse({file.id, made.id, output, inline["input_file_id"]} & {f.id for f in ads.files.list()})
         self.assertEqual(len(list(ads.batches.list())), 1)
         everything = [b.id for b in self.acme.batches.list(limit=2)]
         self.assertTrue({batch.id, inline["id"]} < set(everything))
         self.assertEqual(self.acme.files.retrieve(file.id).id, file.id)
+
+    def upload_in_parts(self, client, content=jsonl([request("a")])):
+        upload = client.uploads.create(
+            filename="input.jsonl", purpose="batch", bytes=len(content), mime_type="application/jsonl")
+        part = client.uploads.parts.create(upload.id, data=content)
+        return client.uploads.complete(upload.id, part_ids=[part.id])
+
+    def test_A6_06_an_upload_in_parts_is_its_tenants_own(self):
+        content = jsonl([request("a")])
+        upload = self.acme.uploads.create(
+            filename="input.jsonl", purpose="batch", bytes=len(content), mime_type="application/jsonl")
+        part = self.acme.uploads.parts.create(upload.id, data=content)
+        never = "upload_" + "0" * 32
+        json_body = {"part_ids": [part.id]}
+        routes = [
+            ("GET", "", {}), ("POST", "/parts", {"files": {"data": b"x"}}), ("POST", "/complete", {"json": json_body}),
+            ("POST", "/cancel", {}),
+        ]
+        for method, path, body in routes:
+            with self.subTest(method=method, path=path):
+                answers = []
+                for id_ in (upload.id, never):
+                    answer = self.raw(method, f"/v1/uploads/{id_}{path}", **body,
+                                      headers={"authorization": "Bearer " + self.services.keys["other"]})
+                    answers.append((answer.status_code, answer.text.replace(id_, "ID")))
+                self.assertEqual(answers[0][0], 404, answers)
+                self.assertEqual(answers[0], answers[1])
+        # Nor does a part of somebody else's make a file of one's own.
+        theirs = self.other.uploads.create(
+            filename="input.jsonl", purpose="batch", bytes=len(content), mime_type="application/jsonl")
+        with self.assertRaises(openai.BadRequestError) as refused:
+            self.other.uploads.complete(theirs.id, part_ids=[part.id])
+        self.assertEqual(refused.exception.code, "part_not_found")
+        done = self.acme.uploads.complete(upload.id, part_ids=[part.id])
+        self.assertEqual(self.acme.files.retrieve(done.file.id).filename, "input.jsonl")
+        self.assertNotIn(done.file.id, [f.id for f in self.other.files.list()])
+        self.assertEqual(self.raw("GET", f"/v1/files/{done.file.id}", headers={
+            "authorization": "Bearer " + self.services.keys["other"]}).status_code, 404)
 
     def test_A2_10_idempotency_keys_are_the_tenants_own(self):
         batches = []
