@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# TLS over libssl against swift-nio-ssl and plaintext, in turns, in one process. ROUNDS=5
+# TLS over libssl against swift-nio-ssl and plaintext, in turns, in one process; then libssl alone. ROUNDS=5
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-certificates=$(mktemp -d)
-trap 'rm -rf "$certificates"' EXIT
-deploy/certificates.sh "$certificates"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+deploy/certificates.sh "$work/certificates"
 swift build --package-path Benchmarks/TLSComparison --scratch-path .build/tls-benchmark -c release >&2
-.build/tls-benchmark/release/TLSBenchmark "$certificates" "${ROUNDS:-5}"
+gcc -O2 -Wall -Wextra -o "$work/bare-handshakes" Benchmarks/BareHandshakes/main.c -lssl -lcrypto
+.build/tls-benchmark/release/TLSBenchmark "$work/certificates" "${ROUNDS:-5}"
+"$work/bare-handshakes" "$work/certificates" 1000

@@ -55,15 +55,19 @@ struct InteropTests {
         try await server.close()
     }
 
-    @Test("T-26 s_client resumes a session of this server")
-    func clientResumes() async throws {
-        let context = try self.contexts.server()
+    @Test(
+        "T-26 s_client resumes a session of this server, in a ticket or, with client certificates, kept here",
+        arguments: [true, false]
+    )
+    func clientResumes(isMutual: Bool) async throws {
+        let context = try self.contexts.server(mutual: isMutual)
         let file = self.contexts.certificates.path("session-\(UUID().uuidString)")
         for option in ["-sess_out", "-sess_in"] {
             let server = try await SocketServer(context)
             let client = try OpenSSLProcess(
                 ["s_client", "-connect", server.address, "-CAfile", self.contexts.certificates.path("ca.pem")]
                     + ["-servername", "localhost", "-quiet", "-no_ign_eof", option, file]
+                    + (isMutual ? self.certificate("gateway") : [])
             )
             // The tickets come before the echo.
             client.send("x\n")
@@ -72,8 +76,25 @@ struct InteropTests {
             let outcome = try await server.outcome.get()
             let peer = try #require(outcome.peer)
             #expect(peer.isResumed == (option == "-sess_in"))
+            #expect(peer.certificate?.uris == (isMutual ? ["spiffe://backfill/gateway"] : nil))
             try await server.close()
         }
+    }
+
+    @Test(
+        "G6-10 a chain is sent without the root, and completed from the trusted certificates",
+        arguments: [("scheduler", "ca", 1), ("below", "root-and-between", 2), ("below", nil, 1)]
+    )
+    func chain(name: String, trust: String?, expected: Int) async throws {
+        let certificates = self.contexts.certificates
+        let context = try self.contexts.server(name) { $0.trust = trust.map { .file(certificates.path("\($0).pem")) } }
+        let server = try await SocketServer(context)
+        let client = try OpenSSLProcess(["s_client", "-connect", server.address, "-showcerts", "-no_ign_eof"])
+        let text = try #require(client.output(through: "Server certificate"))
+        #expect(text.components(separatedBy: "BEGIN CERTIFICATE").count - 1 == expected)
+        #expect(client.end() == 0)
+        _ = try await server.outcome.get()
+        try await server.close()
     }
 
     // MARK: - Its server, this client

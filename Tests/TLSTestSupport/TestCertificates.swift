@@ -16,7 +16,8 @@ public struct TestCertificates: Sendable {
 
     /// Good: `scheduler`, `gateway`, `service-example`. Bad: `expired`, `future`, `elsewhere` (another host's), `alone`
     /// (self-signed), `weak` (RSA of 1,024 bits), `revoked` (named by `crl.pem`), `odd` (a NUL in a name). `other/` holds
-    /// another authority and its `scheduler`.
+    /// another authority and its `scheduler`. `below` is by the authority `between`, which is by `root`;
+    /// `root-and-between.pem` has these two.
     private init() throws {
         self.directory = try TemporaryDirectory()
         try self.run([Self.script, self.directory.path, "scheduler", "gateway", "service/example"])
@@ -31,6 +32,7 @@ public struct TestCertificates: Sendable {
         try self.issue("revoked")
         try self.issue("odd", names: "DNS:localhost,URI:spiffe://backfill/gateway evil")
         try self.issueSelfSigned("alone")
+        try self.issueBelow()
         try self.openssl("ca", "-config", "ca.cnf", "-revoke", "revoked.pem")
         try self.openssl("ca", "-config", "ca.cnf", "-gencrl", "-out", "crl.pem")
         try self.openssl("ec", "-in", "gateway.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key")
@@ -65,11 +67,33 @@ public struct TestCertificates: Sendable {
         try self.openssl(arguments + ["-extfile", "\(name).ext"] + (extra.isEmpty ? ["-days", "30"] : extra))
     }
 
-    private func issueSelfSigned(_ name: String) throws {
+    private func issueSelfSigned(_ name: String, extensions: String = "basicConstraints=CA:false\n") throws {
         try self.makeRequest(name, key: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        try self.write("\(name).ext", extensions)
         try self.openssl(
             ["x509", "-req", "-in", "\(name).csr", "-key", "\(name).key", "-out", "\(name).pem", "-days", "30"]
-                + ["-extfile", "revoked.ext"]
+                + ["-extfile", "\(name).ext"]
+        )
+    }
+
+    private func issueBelow() throws {
+        try self.issueSelfSigned("root", extensions: "basicConstraints=critical,CA:true\n")
+        try self.issue("between", by: "root", extensions: "basicConstraints=critical,CA:true\n")
+        try self.issue(
+            "below",
+            by: "between",
+            extensions: "subjectAltName=DNS:localhost,URI:spiffe://backfill/scheduler\n"
+        )
+        let both = try ["between", "root"].map { try String(contentsOfFile: self.path("\($0).pem"), encoding: .utf8) }
+        try self.write("root-and-between.pem", both.joined())
+    }
+
+    private func issue(_ name: String, by authority: String, extensions: String) throws {
+        try self.makeRequest(name, key: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        try self.write("\(name).ext", extensions)
+        try self.openssl(
+            ["x509", "-req", "-in", "\(name).csr", "-CA", "\(authority).pem", "-CAkey", "\(authority).key"]
+                + ["-CAcreateserial", "-out", "\(name).pem", "-days", "30", "-extfile", "\(name).ext"]
         )
     }
 

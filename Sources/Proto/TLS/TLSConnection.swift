@@ -116,7 +116,7 @@ final class TLSConnection {
         guard isVerified else { return .complete }
         let verdict = SSL_get_verify_result(self.handle)
         guard verdict == Int(X509_V_OK) else { return .failed(CertificateProblem.error(verdict: verdict)) }
-        guard self.peerCertificate() != nil else {
+        guard SSL_get0_peer_certificate(self.handle) != nil else {
             return .failed(TLSError(code: .certificateMissing, message: "the peer has shown no certificate"))
         }
         return .complete

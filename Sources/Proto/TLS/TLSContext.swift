@@ -71,6 +71,22 @@ public final class TLSContext: @unchecked Sendable {
 
     // MARK: - Sessions
 
+    /// Most sessions that a server with client certificates keeps; the oldest go first.
+    private static let maximumServerSessions = 4_096
+
+    private func setServerSessions() {
+        guard self.configuration.clientCertificates == .required else {
+            // They are in the tickets that the clients hold.
+            copenssl_set_session_cache_mode(self.handle, Int(SSL_SESS_CACHE_OFF))
+            return
+        }
+        // A ticket would hold the client's certificate, to be written and parsed again with each connection: more than half
+        // of what both sides spend on resuming. The clients are few, so their sessions stay here, and tickets name them.
+        SSL_CTX_set_options(self.handle, copenssl_no_ticket)
+        copenssl_set_session_cache_mode(self.handle, Int(SSL_SESS_CACHE_SERVER))
+        copenssl_set_session_cache_size(self.handle, Self.maximumServerSessions)
+    }
+
     private func setSessions() {
         guard self.configuration.resumesSessions else {
             copenssl_set_session_cache_mode(self.handle, Int(SSL_SESS_CACHE_OFF))
@@ -84,8 +100,7 @@ public final class TLSContext: @unchecked Sendable {
         let scope: [UInt8] = Array("backfill".utf8)
         _ = SSL_CTX_set_session_id_context(self.handle, scope, UInt32(scope.count))
         guard self.configuration.roles.contains(.client) else {
-            // A server's sessions are in the tickets that its clients hold.
-            copenssl_set_session_cache_mode(self.handle, Int(SSL_SESS_CACHE_OFF))
+            self.setServerSessions()
             return
         }
         copenssl_set_session_cache_mode(self.handle, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL))

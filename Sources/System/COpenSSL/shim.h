@@ -23,6 +23,20 @@ static inline void copenssl_keep_buffers(SSL_CTX *context) { SSL_CTX_clear_mode(
 static inline void copenssl_accept_moving_buffers(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
+static inline void copenssl_build_no_chains(SSL_CTX *context) { SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN); }
+// Whether certificates besides the context's own are sent.
+static inline int copenssl_has_chain(SSL_CTX *context) {
+    STACK_OF(X509) *chain = NULL;
+    return SSL_CTX_get0_chain_certs(context, &chain) == 1 && sk_X509_num(chain) > 0;
+}
+// Looks for the issuers of the context's certificate among the trusted ones, and sends those it finds below the root.
+static inline int copenssl_build_chain(SSL_CTX *context) {
+    return (int)SSL_CTX_build_cert_chain(
+        context, SSL_BUILD_CHAIN_FLAG_NO_ROOT | SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR | SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR);
+}
+static inline void copenssl_set_session_cache_size(SSL_CTX *context, long sessions) {
+    SSL_CTX_sess_set_cache_size(context, sessions);
+}
 // The options are shifts behind a macro with an argument.
 static const uint64_t copenssl_no_ticket = SSL_OP_NO_TICKET;
 static const uint64_t copenssl_safe_options =

@@ -2,15 +2,17 @@ import Glibc
 import NIOPosix
 
 // TLS over libssl against swift-nio-ssl and plaintext: same pipeline, cipher and sizes, in turns, in one process.
-// Usage: TLSBenchmark CERTIFICATES [ROUNDS]; the directory is one of deploy/certificates.sh.
+// Usage: TLSBenchmark CERTIFICATES [ROUNDS [CASE]]; the directory is one of deploy/certificates.sh, CASE a part of the
+// titles of those cases that are to be run.
 
 let arguments = CommandLine.arguments
 guard arguments.count > 1 else {
-    print("usage: TLSBenchmark CERTIFICATES [ROUNDS]")
+    print("usage: TLSBenchmark CERTIFICATES [ROUNDS [CASE]]")
     exit(2)
 }
 let certificates = arguments[1]
 let rounds = arguments.count > 2 ? Int(arguments[2]) ?? 5 : 5
+let wanted = arguments.count > 3 ? arguments[3] : ""
 let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
 
 func median(_ values: [Double]) -> Double {
@@ -28,6 +30,7 @@ func padded(_ text: String, _ width: Int) -> String {
 
 /// Prints rate, its ratio to the first stack, and CPU, as medians of the rounds after a warm-up.
 func compare(_ title: String, unit: String, _ stacks: [Stack], _ run: (Stack) throws -> Sample) throws {
+    guard wanted.isEmpty || title.contains(wanted) else { return }
     var samples: [[Sample]] = stacks.map { _ in [] }
     for round in 0...rounds {
         for (index, stack) in stacks.enumerated() {
@@ -59,7 +62,7 @@ for (title, chunkBytes, perFlush) in [("64 KiB", 65_536, 1), ("1 KiB", 1_024, 1)
         )
     }
 }
-try compare("handshakes, the server's certificate", unit: "handshake", [nioSSL, libssl]) {
+try compare("handshakes, the server's certificate", unit: "handshake", [nioSSL, libssl, .plaintext]) {
     try handshakes($0, count: 1_000, group: group)
 }
 let mutual = [
