@@ -57,8 +57,8 @@ public struct APIError: Error, Sendable, Equatable {
         if self.status == 401 { headers.append(("www-authenticate", "Bearer")) }
         if let seconds = self.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
         if let milliseconds = self.retryAfterMilliseconds { headers.append(("retry-after-ms", String(milliseconds))) }
-        // The official SDKs ask again after a 429, which helps only where time does.
-        if self.code == "insufficient_quota" { headers.append(("x-should-retry", "false")) }
+        // The official SDKs ask again after a 429 and every 5xx, which helps only where time does.
+        if self.code == "insufficient_quota" || self.status == 501 { headers.append(("x-should-retry", "false")) }
         if !self.allow.isEmpty { headers.append(("allow", self.allow.joined(separator: ", "))) }
         return headers
     }
@@ -138,6 +138,13 @@ extension APIError {
         message:
             "The server had an error while processing the request. Try again, and report the request id if it lasts.",
         code: "internal_error"
+    )
+
+    /// 501: the scheduler is of an earlier version, which has no such call.
+    public static let notImplemented = APIError(
+        status: 501,
+        message: "The scheduler of this gateway is of an earlier version that cannot do this: it has to be updated.",
+        code: "not_implemented"
     )
 
     /// 503: no scheduler answers, or too much is going on.

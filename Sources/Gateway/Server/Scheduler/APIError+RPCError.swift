@@ -23,6 +23,7 @@ extension APIError {
                 code: reason ?? "service_unavailable",
                 retryAfterSeconds: Self.seconds(info.retryAfterMilliseconds) ?? 1
             )
+        case 501: self = .notImplemented
         case 504:
             self = APIError(
                 status: 504,
@@ -52,6 +53,7 @@ extension APIError {
         case .alreadyExists: 409
         case .resourceExhausted: ["file_too_large", "part_too_large"].contains(reason) ? 413 : 429
         case .dataLoss: 500
+        case .unimplemented: 501
         case .unavailable: 503
         case .deadlineExceeded: 504
         default: nil
