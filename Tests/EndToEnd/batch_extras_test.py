@@ -1,6 +1,7 @@
 """What batches can do beyond OpenAI's contract: pause, retry, delete, inline requests, early results; ranges of files."""
 
 import json
+import sqlite3
 import unittest
 
 import openai
@@ -215,6 +216,66 @@ class EndedBatches(Extras):
         batch = self.wait(answer.json()["id"])
         self.assertEqual(batch.status, "failed")
         self.assertEqual([error.line for error in batch.errors.data], [2])
+
+
+class NeverValidated(Extras):
+    """Batches that were cancelled before their validation: nobody serves their model, and two schedulers wait for the other
+    one to do it."""
+
+    LATER = "a-later-model"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.services.start_scheduler()
+        wait_for(lambda: cls.leases() == 2, "both schedulers")
+
+    @classmethod
+    def leases(cls):
+        with sqlite3.connect(cls.services.path / "data" / "backfill.sqlite") as database:
+            return database.execute("SELECT count(*) FROM lease").fetchone()[0]
+
+    def cancelled(self, content):
+        file = self.upload(content)
+        batch = self.create(file.id, metadata={"of": "mine"})
+        self.assertEqual(self.client.batches.retrieve(batch.id).status, "validating")
+        self.client.batches.cancel(batch.id)
+        ended = self.wait(batch.id)
+        self.assertEqual((ended.status, ended.request_counts.total, ended.in_progress_at), ("cancelled", 0, None))
+        return file, ended
+
+    def content(self, lines, model):
+        return jsonl({**(line := request(f"line-{n}")), "body": {**line["body"], "model": model}}
+                     for n in range(lines))
+
+    def test_all_lines_of_a_batch_that_was_cancelled_before_its_validation_are_retried(self):
+        file, batch = self.cancelled(self.content(7, self.LATER))
+        engine = self.services.start("backfill-engine-simulator", "--listen", "127.0.0.1:0", "--model", self.LATER)
+        self.services.scheduler.kill()
+        self.services.scheduler_arguments = ("--engine", f"http://{engine.address}")
+        self.services.scheduler = self.services.start_scheduler(listen=self.services.scheduler.address)
+        wait_for(lambda: self.raw("GET", "/readyz").status_code == 200, "the scheduler")
+        key = {"idempotency-key": "once"}
+        again = self.raw("POST", f"/v1/batches/{batch.id}/retry", headers=key).json()
+        self.assertEqual(self.raw("POST", f"/v1/batches/{batch.id}/retry", headers=key).json()["id"], again["id"])
+        self.assertEqual((again["backfill"]["retry_of"], again["input_file_id"], again["metadata"]),
+                         (batch.id, file.id, {"of": "mine"}))
+        ended = self.wait(again["id"])
+        self.assertEqual((ended.status, ended.request_counts.completed), ("completed", 7))
+        self.assertEqual([line["custom_id"] for line in self.lines(ended.output_file_id)],
+                         [f"line-{n}" for n in range(7)])
+        # It needs its file as others do.
+        self.client.files.delete(file.id)
+        self.assert_error(self.post(f"/{batch.id}/retry"), 404, "file_not_found")
+
+    def test_an_input_that_was_never_valid_is_not_retried(self):
+        failed = self.run_batch(b"{\n")
+        self.assertEqual(failed.status, "failed")
+        self.assert_error(self.post(f"/{failed.id}/retry"), 400, "invalid_input_file")
+        _, cancelled = self.cancelled(self.content(3, "another-model") + b"{\n")
+        refused = self.post(f"/{cancelled.id}/retry")
+        self.assert_error(refused, 400, "invalid_input_file")
+        self.assertEqual(refused.json()["error"]["param"], "input_file_id")
 
 
 class AIBrix(Extras):

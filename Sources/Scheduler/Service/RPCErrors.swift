@@ -53,6 +53,14 @@ enum RPCErrors {
         self.make(.notFound, "No such Batch object: \(Self.shown(id))", reason: "batch_not_found", param: "batch_id")
     }
 
+    /// A retry would fail as the batch did.
+    static let invalidInput = Self.make(
+        .failedPrecondition,
+        "The batch's input is not valid or cannot be read: correct the file and create a batch of it.",
+        reason: "invalid_input_file",
+        param: "input_file_id"
+    )
+
     static func invalid(_ param: String, _ message: String) -> RPCError {
         self.make(.invalidArgument, message, reason: "invalid_value", param: param)
     }

@@ -36,13 +36,18 @@ extension BatchesHandlers {
             return try await self.createInline(request, draft, call)
         }
         let input = try await self.input(request.inputFileID, context.tenant)
+        return try await self.create(draft, call, input)
+    }
+
+    /// Makes a batch of a file that is there.
+    private func create(_ draft: BatchDraft, _ call: IdempotentCall?, _ input: FileRecord) async throws -> BatchRecord {
         let batch = self.record(draft, input)
         do throws(StoreError) {
             // The file may be deleted meanwhile, and its bytes swept: only a batch that came first keeps them.
             try await self.store(batch, after: [.require(RecordKey(.file, input.id))], adding: .batches, call)
         } catch {
             guard error == .conflict else { throw error }
-            if let earlier = try await self.earlierBatch(call, context.tenant) { return earlier }
+            if let earlier = try await self.earlierBatch(call, draft.tenant) { return earlier }
             throw RPCErrors.noSuchFile(input.id, param: "input_file_id")
         }
         self.runner.somethingIsNew()
@@ -70,12 +75,13 @@ extension BatchesHandlers {
         }
     }
 
-    /// Creates a batch of the lines that failed in one that has ended; what is not given is as it was there.
+    /// Creates a batch of the lines that failed in one that has ended, or of all when none was ever to run; what is not
+    /// given is as it was there.
     func retry(_ request: RetryBatchRequest, _ context: RPCContext) async throws -> BatchRecord {
         let call = try IdempotentCall(request, of: "RetryBatch", context)
         if let earlier = try await self.earlierBatch(call, context.tenant) { return earlier }
         let first = try await self.batch(request.batchID, context.tenant)
-        let failed = try await self.failedLines(of: first)
+        let source = try await self.retrySource(of: first)
         let window = request.completionWindow.isEmpty ? first.completionWindow : request.completionWindow
         let metadata = request.metadata.isEmpty ? first.metadata : request.metadata
         let wanted: BatchRequest
@@ -98,20 +104,38 @@ extension BatchesHandlers {
         draft.retryOf = first.id
         draft.project = first.project
         draft.aibrix = first.aibrix
-        let threads = self.bytes.threads
-        return try await self.create(draft, call, filename: "\(first.id)_retry.jsonl") {
-            try await threads.run { try failed.next() }
+        switch source {
+        case .wholeInput(let input): return try await self.create(draft, call, input)
+        case .failedLines(let failed):
+            let threads = self.bytes.threads
+            return try await self.create(draft, call, filename: "\(first.id)_retry.jsonl") {
+                try await threads.run { try failed.next() }
+            }
         }
     }
 
-    /// Blocking calls on it belong on the threads of files.
-    private func failedLines(of batch: BatchRecord) async throws -> FailedLines {
+    /// What a retry is made of.
+    private enum RetrySource {
+        /// The batch ended before its validation: no line of it had an outcome.
+        case wholeInput(FileRecord)
+        /// Blocking calls on it belong on the threads of files.
+        case failedLines(FailedLines)
+    }
+
+    private func retrySource(of batch: BatchRecord) async throws -> RetrySource {
         guard batch.status.isTerminal else {
             throw RPCErrors.make(
                 .failedPrecondition,
                 "Cannot retry a batch with status '\(batch.status.rawValue)': wait for its end.",
                 reason: "batch_not_retryable"
             )
+        }
+        guard batch.status != .failed else { throw RPCErrors.invalidInput }
+        guard batch.times.inProgressAt != nil else {
+            let input = try await self.input(batch.inputFileID, batch.tenant)
+            // What a new batch would fail with at once.
+            guard input.input?.problems.isEmpty ?? true else { throw RPCErrors.invalidInput }
+            return .wholeInput(input)
         }
         guard batch.hasErrors else {
             throw RPCErrors.make(
@@ -120,6 +144,10 @@ extension BatchesHandlers {
                 reason: "nothing_to_retry"
             )
         }
+        return .failedLines(try await self.failedLines(of: batch))
+    }
+
+    private func failedLines(of batch: BatchRecord) async throws -> FailedLines {
         // Both have to be there still; the error names the one that is not.
         let errors = try await self.file(batch.errorFileID, batch.tenant, param: "error_file_id")
         let input = try await self.file(batch.inputFileID, batch.tenant, param: "input_file_id")
