@@ -1,4 +1,5 @@
-"""Three gateways before one scheduler, a client that takes them in turn, and one of them killed in the middle.
+"""Three gateways before one scheduler, a client that takes them in turn, and one of them killed in the middle; and one
+gateway before two schedulers.
 
 What each client saw is in the history: an answer, an error of the service's that asks for another try, or a connection that
 ended. At the end every promise is checked over it (`history.violations`)."""
@@ -14,7 +15,8 @@ import httpx
 
 from history import violations
 from recorded import RecordedServices
-from services import wait_for
+from sdk_test import jsonl, request
+from services import Services, wait_for
 
 GATEWAYS = 3
 WORKERS = 6
@@ -142,6 +144,49 @@ class Scaling(unittest.TestCase):
             for path in (f"/v1/batches/{batch}", "/v1/batches", f"/v1/files/{file}", "/v1/files", "/v1/models"):
                 answers[path].add(services.http.get(f"http://{gateway.address}{path}").text)
         self.assertEqual({path: len(texts) for path, texts in answers.items()}, dict.fromkeys(answers, 1))
+
+
+class TwoSchedulers(unittest.TestCase):
+    """Gateways for both, and one for each."""
+
+    def test_early_results_come_from_the_scheduler_that_runs_the_batch_whichever_is_asked(self):
+        services = Services(engine=("--time-to-first-token", "100ms"), scheduler=("--engine-concurrency", 4))
+        self.addCleanup(services.stop)
+        second = services.start_scheduler()
+        # Of two that do nothing a gateway asks the first.
+        of_both = [services.start_gateway(*order) for order in itertools.permutations((services.scheduler, second))]
+        of_one = [services.start_gateway(scheduler) for scheduler in (services.scheduler, second)]
+        http = httpx.Client(timeout=30)
+        self.addCleanup(http.close)
+        content = jsonl(request(f"n{n}") for n in range(400))
+        file = http.post(f"{services.url}/v1/files", data={"purpose": "batch"},
+                         files={"file": ("a.jsonl", content)}).json()["id"]
+        batch = http.post(f"{services.url}/v1/batches", json={
+            "input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).json()["id"]
+
+        def results(gateway):
+            return http.get(f"http://{gateway.address}/v1/batches/{batch}/results")
+
+        def first_results():
+            """The first lines that its owner has, long before their number is stored."""
+            for gateway in of_one:
+                answer = results(gateway)
+                if answer.status_code == 200 and answer.text:
+                    return gateway, answer.text
+            return None
+
+        owner, lines = wait_for(first_results, "the first results")
+        for gateway in of_both * 5:
+            answer = results(gateway)
+            self.assertEqual((answer.status_code, answer.headers.get("x-backfill-incomplete")), (200, "true"), answer.text)
+            seen = answer.text.splitlines()
+            self.assertLessEqual(set(lines.splitlines()), set(seen))
+            lines = answer.text
+        # A gateway that does not know the owner says so, rather than that there is nothing.
+        other = of_one[1 - of_one.index(owner)]
+        refused = results(other)
+        self.assertEqual((refused.status_code, refused.json()["error"]["code"]), (503, "results_elsewhere"))
+        self.assertEqual(http.post(f"{services.url}/v1/batches/{batch}/cancel").status_code, 200)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ public struct GatewayApplication: Service {
     public func run() async throws {
         var clientConfiguration = RPCClientConfiguration(endpoints: self.configuration.schedulers)
         clientConfiguration.drainTimeout = self.configuration.drainTimeout
+        // What one scheduler refuses because another has it is asked of each.
+        let attempts = max(clientConfiguration.retries.maximumAttempts, self.configuration.schedulers.count)
+        clientConfiguration.retries.maximumAttempts = attempts
         clientConfiguration.keepAlive = KeepAlive(interval: self.configuration.pingInterval)
         let https = try self.configuration.tls.map { try TLSContextSource($0) }
         let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import GatewayAPI
 import ProtoMessages
+import ProtoRPC
 
 extension SchedulerCalls {
     func createBatch(_ request: CreateBatchRequest, idempotencyKey: String?) async throws(APIError) -> JSON {
@@ -43,6 +44,22 @@ extension SchedulerCalls {
     func deleteBatch(_ id: String) async throws(APIError) -> JSON {
         _ = try await self.call(BatchesService.deleteBatch, DeleteBatchRequest(batchID: id))
         return .deletedBatch(id: id)
+    }
+
+    /// Reads results at the scheduler that has them: while the batch runs the others refuse, and the client asks the next.
+    ///
+    /// - Parameter endpoint: the scheduler that had them a moment ago and is asked first; nil: not known.
+    func readResults(
+        _ request: ReadResultsRequest,
+        at endpoint: RPCClient.Endpoint?
+    ) async throws(APIError) -> RPCReply<ReadResultsResponse> {
+        do throws(RPCError) {
+            return try await self.reply(BatchesService.readResults, request, endpoint: endpoint)
+        } catch {
+            // It has stopped, and another one takes the batch up.
+            guard endpoint != nil, error.code == .unavailable else { throw APIError(error) }
+            return try await self.readResults(request, at: nil)
+        }
     }
 
     private static func json(_ batch: Batch?) throws(APIError) -> JSON {

@@ -17,7 +17,7 @@ extension BatchesHandlers {
             throw RPCErrors.invalid("line", "The position is out of range.")
         }
         guard let results = self.runner.results(of: batch.id) else {
-            return try self.notRunning(batch, line, offset)
+            return try await self.notRunning(batch, line, offset)
         }
         let count = min(max(Int(request.maximumBytes), 1), Self.maximumResultBytes)
         let read: (bytes: [UInt8], next: EarlyResults.Position, isEnd: Bool)
@@ -40,10 +40,14 @@ extension BatchesHandlers {
         )
     }
 
-    private func notRunning(_ batch: BatchRecord, _ line: Int, _ offset: Int) throws -> ReadResultsResponse {
-        guard batch.times.inProgressAt != nil, batch.counts.completed + batch.counts.failed > 0 else {
-            return ReadResultsResponse(nextLine: UInt64(line), nextOffset: UInt64(offset), isEnd: true)
-        }
+    /// The batch does not run here: it has nothing yet, or another scheduler has what there is.
+    private func notRunning(_ batch: BatchRecord, _ line: Int, _ offset: Int) async throws -> ReadResultsResponse {
+        let nothing = ReadResultsResponse(nextLine: UInt64(line), nextOffset: UInt64(offset), isEnd: true)
+        guard batch.times.inProgressAt != nil else { return nothing }
+        // The counts that are stored are of a moment ago: only the batch's owner knows that it has nothing.
+        let owner = try await self.store.ownership().claims[ClaimKey.batch(batch.id)]
+        let isElsewhere = owner != nil && owner != self.inputs.ownership.owner
+        guard isElsewhere || batch.counts.completed + batch.counts.failed > 0 else { return nothing }
         throw RPCErrors.make(
             .unavailable,
             "The batch runs at another scheduler, or is being taken up: try again in a moment.",
