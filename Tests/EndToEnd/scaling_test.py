@@ -1,5 +1,5 @@
-"""Three gateways before one scheduler, a client that takes them in turn, and one of them killed in the middle; and one
-gateway before two schedulers.
+"""Three gateways before one scheduler, a client that takes them in turn, and one of them killed in the middle; and
+gateways before two schedulers.
 
 What each client saw is in the history: an answer, an error of the service's that asks for another try, or a connection that
 ended. At the end every promise is checked over it (`history.violations`)."""
@@ -187,6 +187,71 @@ class TwoSchedulers(unittest.TestCase):
         refused = results(other)
         self.assertEqual((refused.status_code, refused.json()["error"]["code"]), (503, "results_elsewhere"))
         self.assertEqual(http.post(f"{services.url}/v1/batches/{batch}/cancel").status_code, 200)
+
+
+class OtherModels(unittest.TestCase):
+    """Gateways for two schedulers whose engines have one model each."""
+
+    def setUp(self):
+        self.services = Services(engine=("--model", "model-1"))
+        self.addCleanup(self.services.stop)
+        self.first_engine = self.services.engine_address
+        engine = self.services.start("backfill-engine-simulator", "--listen", "127.0.0.1:0", "--model", "model-2")
+        self.services.engine_address = engine.address
+        self.second = self.services.start_scheduler()
+        self.gateways = [self.services.start_gateway(*order)
+                         for order in itertools.permutations((self.services.scheduler, self.second))]
+        self.http = httpx.Client(timeout=30)
+        self.addCleanup(self.http.close)
+
+    def ask(self, gateway, model, **more):
+        return self.http.post(f"http://{gateway.address}/v1/chat/completions", json={
+            "model": model, "messages": [{"role": "user", "content": "Hello"}], **more})
+
+    def models(self, gateway):
+        return [model["id"] for model in self.http.get(f"http://{gateway.address}/v1/models").json()["data"]]
+
+    def test_requests_find_the_scheduler_that_has_their_model(self):
+        # At once, before a gateway has looked, and when it has.
+        for gateway, model in itertools.product(self.gateways, ("model-1", "model-2") * 5):
+            answer = self.ask(gateway, model)
+            self.assertEqual((answer.status_code, answer.json().get("model")), (200, model), answer.text)
+            self.assertTrue(self.ask(gateway, model, stream=True).text.endswith("data: [DONE]\n\n"))
+        for gateway in self.gateways:
+            unknown = self.ask(gateway, "model-3")
+            self.assertEqual((unknown.status_code, unknown.json()["error"]["code"]), (404, "model_not_found"))
+
+    def test_a_scheduler_that_came_later_is_asked_before_its_model_is_unknown(self):
+        self.second.kill()
+        # Of two that do nothing it asks the first.
+        gateway = self.services.start_gateway(self.services.scheduler, self.second)
+        self.assertEqual(self.ask(gateway, "model-2").status_code, 404)
+        self.services.start_scheduler(listen=self.second.address)
+        wait_for(lambda: self.models(gateway) == ["model-1", "model-2"], "the scheduler")
+        # The gateway has not looked of its own accord yet: the same request finds it.
+        answer = self.ask(gateway, "model-2")
+        self.assertEqual(answer.status_code, 200, answer.text)
+
+    def test_the_list_of_models_is_that_of_all_schedulers(self):
+        for gateway in self.gateways:
+            wait_for(lambda: len(self.models(gateway)) == 2, "both schedulers")
+            self.assertEqual(self.models(gateway), ["model-1", "model-2"])
+            for model in ("model-1", "model-2"):
+                self.assertEqual(self.http.get(f"http://{gateway.address}/v1/models/{model}").json()["id"], model)
+
+    def test_a_model_whose_scheduler_is_gone_is_not_unknown_and_the_others_are_served(self):
+        for gateway in self.gateways:
+            self.assertEqual(self.ask(gateway, "model-1").status_code, 200)
+        self.services.scheduler.kill()
+        for gateway, _ in itertools.product(self.gateways, range(5)):
+            self.assertEqual(self.ask(gateway, "model-2").status_code, 200)
+            gone = self.ask(gateway, "model-1")
+            self.assertEqual((gone.status_code, gone.headers["retry-after"]), (503, "1"), gone.text)
+            self.assertEqual(self.models(gateway), ["model-2"])
+        self.services.engine_address = self.first_engine
+        self.services.start_scheduler(listen=self.services.scheduler.address)
+        for gateway in self.gateways:
+            wait_for(lambda: self.ask(gateway, "model-1").status_code == 200, "the scheduler")
 
 
 if __name__ == "__main__":

@@ -51,15 +51,22 @@ public struct GatewayApplication: Service {
             RPCClientTLS(source: $0, serverIdentity: self.configuration.schedulerIdentity)
         }
         let client = RPCClient(configuration: clientConfiguration, logger: self.logger)
+        let models = ModelDirectory(client: client, schedulers: self.configuration.schedulers, logger: self.logger)
         let janitor = UploadJanitor(logger: self.logger)
         // Stopped in reverse: each goes on until those that need it have ended.
         let reloader = TLSReloader(sources: [https, toSchedulers].compactMap(\.self), logger: self.logger)
         let files: [(any WatchedContent)?] = [self.configuration.keys, self.configuration.limits]
         let fileReloader = FileReloader(files: files.compactMap(\.self), logger: self.logger)
         let auditFile = self.configuration.auditLog.map { AuditFile(path: $0, logger: self.logger) }
-        let server = self.server(client: client, janitor: janitor, audit: self.auditLog(auditFile), tls: https)
+        let server = self.server(
+            client: client,
+            models: models,
+            janitor: janitor,
+            audit: self.auditLog(auditFile),
+            tls: https
+        )
         let services: [any Service] =
-            [reloader, fileReloader, client, janitor] + [auditFile].compactMap(\.self) + [server]
+            [reloader, fileReloader, client, models, janitor] + [auditFile].compactMap(\.self) + [server]
         var configuration = ServiceGroupConfiguration(services: services, logger: self.logger)
         configuration.maximumGracefulShutdownDuration = self.configuration.drainTimeout
         try await ServiceGroup(configuration: configuration).run()
@@ -72,6 +79,7 @@ public struct GatewayApplication: Service {
 
     private func server(
         client: RPCClient,
+        models: ModelDirectory,
         janitor: UploadJanitor,
         audit: AuditLog,
         tls: TLSContextSource?
@@ -90,6 +98,7 @@ public struct GatewayApplication: Service {
                 keepAlive: self.configuration.streamKeepAlive
             ),
             inferenceBodies: BodyBudget(maximumBytes: self.configuration.maximumHeldBodyBytes),
+            models: models,
             logger: self.logger
         )
         let keys = KeyCheck(keys: self.configuration.keys)

@@ -12,6 +12,7 @@ struct GatewayHandlers: Sendable {
     let janitor: UploadJanitor
     let inferenceTimes: InferenceTimes
     let inferenceBodies: BodyBudget
+    let models: ModelDirectory
     let logger: Logger
 
     func answer(
@@ -65,7 +66,12 @@ struct GatewayHandlers: Sendable {
         case .listModels: return Response(json: .models(try await calls.models()))
         case .getModel(let id): return Response(json: try await calls.getModel(id))
         case .inference(let path):
-            let responder = InferenceResponder(calls: calls, times: self.inferenceTimes, budget: self.inferenceBodies)
+            let responder = InferenceResponder(
+                calls: calls,
+                times: self.inferenceTimes,
+                budget: self.inferenceBodies,
+                models: self.models
+            )
             return try await responder.response(to: request, path: path)
         case .health: return Response(json: .object([("status", .string("ok"))]))
         case .readiness: return Response(json: try await calls.readiness())

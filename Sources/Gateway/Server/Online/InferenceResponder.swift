@@ -18,6 +18,7 @@ struct InferenceResponder: Sendable {
     let calls: SchedulerCalls
     let times: InferenceTimes
     let budget: BodyBudget
+    let models: ModelDirectory
 
     /// The answer; its body is passed on while it is written.
     func response(to request: Request, path: InferencePath) async throws -> Response {
@@ -33,7 +34,8 @@ struct InferenceResponder: Sendable {
                 contentBytes: UInt64(body.bytes.readableBytes)
             ),
             body: body,
-            options: self.calls.options(timeout: self.times.request)
+            options: self.calls.options(timeout: self.times.request),
+            route: ModelRoute(model: wanted.model, directory: self.models)
         )
         let client = self.calls.client
         scope.begin { await call.run(on: client) }

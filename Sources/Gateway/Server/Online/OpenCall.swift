@@ -10,39 +10,38 @@ final class OpenCall: Sendable {
         let body: InferAnswerBody
     }
 
-    /// Schedulers that are tried when one after the other did not accept the call.
-    private static let maximumAttempts = 3
-
     private let head: InferHead
     private let body: HeldBody
     private let options: CallOptions
+    private let route: ModelRoute
     private let answers: AsyncStream<Result<Answer, any Error>>
     private let answer: AsyncStream<Result<Answer, any Error>>.Continuation
     private let ends: AsyncStream<Void>
     private let end: AsyncStream<Void>.Continuation
 
-    init(head: InferHead, body: HeldBody, options: CallOptions) {
+    init(head: InferHead, body: HeldBody, options: CallOptions, route: ModelRoute) {
         self.head = head
         self.body = body
         self.options = options
+        self.route = route
         (self.answers, self.answer) = AsyncStream.makeStream()
         (self.ends, self.end) = AsyncStream.makeStream()
     }
 
     /// Keeps the call open until the answer has been written or the task is cancelled; for the one task.
     func run(on client: RPCClient) async {
-        for attempt in 1...Self.maximumAttempts {
+        var (options, route) = (self.options, self.route)
+        while true {
+            options.endpoint = route.scheduler
             do {
                 let pieces = self.body.pieces()
-                return try await client.withInference(self.head, body: pieces, options: self.options) { head, body in
+                return try await client.withInference(self.head, body: pieces, options: options) { head, body in
                     self.body.release()
                     self.answer.yield(.success(Answer(head: head, body: body)))
                     for await _ in self.ends {}
                 }
             } catch {
-                // A scheduler that stops has refused it; another may take it.
-                let isRefused = (error as? RPCError)?.notSent == true
-                guard isRefused, attempt < Self.maximumAttempts else {
+                guard await route.goesOn(after: error) else {
                     self.answer.yield(.failure(error))
                     return
                 }

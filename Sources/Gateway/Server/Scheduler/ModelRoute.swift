@@ -1,0 +1,40 @@
+import ProtoMessages
+import ProtoRPC
+
+/// Where one online request goes, try after try: to a scheduler that has the model, and elsewhere when that one does not
+/// take it.
+struct ModelRoute: Sendable {
+    /// Tries when one scheduler after the other did not accept the call.
+    private static let maximumTries = 3
+
+    /// The one scheduler for the next try; nil: any.
+    private(set) var scheduler: RPCClient.Endpoint?
+    private let model: String
+    private let directory: ModelDirectory
+    private var tries = 1
+    private var refused: Set<RPCClient.Endpoint> = []
+    private var hasLookedAgain = false
+
+    init(model: String, directory: ModelDirectory) {
+        self.model = model
+        self.directory = directory
+        self.scheduler = directory.scheduler(for: model)
+    }
+
+    /// A try has failed. Whether there is another one.
+    mutating func goesOn(after error: any Error) async -> Bool {
+        guard let error = error as? RPCError else { return false }
+        if error.notSent, self.tries < Self.maximumTries {
+            // A scheduler that stops has refused it; another may take it.
+            self.tries += 1
+            if let scheduler = self.scheduler { self.refused.insert(scheduler) }
+        } else if error.code == .notFound, error.info.reason == "model_not_found", !self.hasLookedAgain {
+            self.hasLookedAgain = true
+            guard await self.directory.finds(self.model) else { return false }
+        } else {
+            return false
+        }
+        self.scheduler = self.directory.scheduler(for: self.model, besides: self.refused)
+        return true
+    }
+}
