@@ -185,6 +185,13 @@ let package = Package(
             path: "Tests/WireSoak",
             swiftSettings: commonSettings
         ),
+        // Streams of all kinds with a peer in Go.
+        .executableTarget(
+            name: "stream-peer",
+            dependencies: ["ProtoRPC", "ProtoMessages", .nioCore, .logging],
+            path: "Tests/StreamPeer",
+            swiftSettings: commonSettings
+        ),
         // Whole schedulers under one seed; an executable, since it is only fast enough in release.
         .executableTarget(
             name: "simulation",

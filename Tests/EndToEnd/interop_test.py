@@ -1,10 +1,8 @@
 """Peers that nobody here wrote: containerd's ttrpc in Go, and frames by hand with Google's protobuf in Python."""
 
 import json
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +10,7 @@ import unittest
 
 import httpx
 
+from go_peers import build
 from raw_peer import CLOSED, DATA, PROTOS, REQUEST, RESPONSE, RawPeer, messages
 from services import Program, Services
 
@@ -20,32 +19,13 @@ BATCHES = "backfill.v1.Batches"
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 0, 3, 4, 5, 8, 12
 
 
-def build_go_peer(directory):
-    """Generates the messages and builds go_peer in GOPATH mode, from Debian's packages alone."""
-    source = directory / "src"
-    shutil.copytree(pathlib.Path(__file__).parent / "go_peer", source / "peer")
-    (source / "backfillpb").mkdir()
-    packages = {}
-    for path in sorted((PROTOS / "backfill").rglob("*.proto")):
-        folder = path.relative_to(PROTOS / "backfill").parts[0]
-        packages[str(path.relative_to(PROTOS))] = f"backfillpb/{folder}"
-    mapping = ",".join(f"M{file}={package}" for file, package in packages.items())
-    subprocess.run(
-        ["protoc", f"--go_out={source}", f"--go_opt=paths=import,{mapping}", *packages], cwd=PROTOS, check=True)
-    program = directory / "go-peer"
-    environment = {**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "GOPATH": f"{directory}:/usr/share/gocode",
-                   "GOCACHE": str(directory / "cache")}
-    subprocess.run(["go", "build", "-o", program, "peer"], env=environment, check=True)
-    return program
-
-
 class Go(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         directory = tempfile.TemporaryDirectory(prefix="backfill-go-")
         cls.addClassCleanup(directory.cleanup)
         cls.path = pathlib.Path(directory.name)
-        cls.peer = build_go_peer(cls.path)
+        cls.peer = build("go_peer", cls.path)
 
     def test_G5_a_go_client_runs_a_batch_at_the_scheduler(self):
         services = Services()

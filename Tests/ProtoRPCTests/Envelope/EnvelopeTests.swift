@@ -143,6 +143,16 @@ import Testing
         }
     }
 
+    @Test("G3-02 an answer with two statuses is malformed, not a success by the second")
+    func twoStatuses() {
+        // ABORTED, then a status without a code.
+        guard case .failure(let error) = ResponseEnvelope.outcome(reading: bytes("0a 02 08 0a  0a 00")) else {
+            Issue.record("a success")
+            return
+        }
+        #expect(error.code == .internal)
+    }
+
     @Test("G3-02 an error with code OK travels as UNKNOWN")
     func okError() {
         let data = FrameEncoding.failure(RPCError(code: .ok, message: "odd"), maximumDataBytes: 100)

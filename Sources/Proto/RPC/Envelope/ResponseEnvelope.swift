@@ -27,7 +27,10 @@ enum ResponseEnvelope {
         var status: Range<Int>?
         while let field = try reader.next() {
             switch (field.number, field.type) {
-            case (1, .bytes): status = try reader.content()
+            case (1, .bytes):
+                // Several would have to be merged; no peer sends them.
+                guard status == nil else { throw .malformed }
+                status = try reader.content()
             case (2, .bytes): payload = try reader.content()
             case (1...2, _): throw .malformed
             default: try reader.skip(field.type)
