@@ -9,5 +9,6 @@ scripts/venv.sh
 # Two at a time, the longest first.
 .venv/bin/python -B -W ignore Tests/EndToEnd/run.py --jobs 2 --results "$results" crash_test link_faults_test uploads_test \
     sdk_test online_test disk_faults_test power_loss_test resistance_test swift_client_test durability_test tls_test \
-    damaged_files_test engine_faults_test interop_test streams_interop_test version_skew_test clock_test ratchet_test scenarios_test \
-    keys_test batch_extras_test api_page_test scaling_test history_test
+    damaged_files_test engine_faults_test interop_test streams_interop_test \
+    version_skew_test clock_test ratchet_test scenarios_test keys_test batch_extras_test api_page_test scaling_test \
+    history_test wire_settings_test

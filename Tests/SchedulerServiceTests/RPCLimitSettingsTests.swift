@@ -6,12 +6,16 @@ import Testing
 
 @Suite struct RPCLimitSettingsTests {
     private func limits(_ arguments: String...) throws -> RPCServerLimits {
+        try self.configuration(arguments).rpcLimits
+    }
+
+    private func configuration(_ arguments: [String]) throws -> SchedulerConfiguration {
         let values = try SchedulerSettings.schema.read(
             arguments: ["--data", "d"] + arguments,
             environment: [:],
             readFile: { _ throws(SettingsError) in "" }
         )
-        return try SchedulerConfiguration(values).rpcLimits
+        return try SchedulerConfiguration(values)
     }
 
     @Test("G6-11 the defaults of the settings are those of the server")
@@ -55,6 +59,16 @@ import Testing
             "7"
         )
         #expect(read == expected)
+    }
+
+    @Test("G6-05 the times of a drain reach the server, and are its own unless set")
+    func drain() throws {
+        let standard = try self.configuration([])
+        #expect(standard.rpcDrainTimeout == RPCServerConfiguration().drainTimeout)
+        #expect(standard.rpcDrainNoticeTimeout == RPCServerConfiguration().drainNoticeTimeout)
+        let set = try self.configuration(["--rpc-drain-timeout", "1m", "--rpc-drain-notice-timeout", "20ms"])
+        #expect(set.rpcDrainTimeout == .seconds(60))
+        #expect(set.rpcDrainNoticeTimeout == .milliseconds(20))
     }
 
     @Test("G6-11 a limit that would shut everybody out is refused", arguments: ["--rpc-connections", "--rpc-streams"])

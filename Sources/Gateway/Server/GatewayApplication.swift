@@ -42,9 +42,10 @@ public struct GatewayApplication: Service {
         var clientConfiguration = RPCClientConfiguration(endpoints: self.configuration.schedulers)
         clientConfiguration.drainTimeout = self.configuration.drainTimeout
         // What one scheduler refuses because another has it is asked of each.
-        let attempts = max(clientConfiguration.retries.maximumAttempts, self.configuration.schedulers.count)
+        let attempts = max(self.configuration.retries.maximumAttempts, self.configuration.schedulers.count)
+        clientConfiguration.retries = self.configuration.retries
         clientConfiguration.retries.maximumAttempts = attempts
-        clientConfiguration.keepAlive = KeepAlive(interval: self.configuration.pingInterval)
+        clientConfiguration.keepAlive = self.configuration.keepAlive
         let https = try self.configuration.tls.map { try TLSContextSource($0) }
         let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }
         clientConfiguration.tls = toSchedulers.map {

@@ -11,8 +11,11 @@ public struct GatewayConfiguration: Sendable {
     public var listen: ListenAddress
     /// The schedulers, any of which can take a request.
     public var schedulers: [RPCClient.Endpoint]
-    /// Silence after which a scheduler is pinged (`KeepAlive`), 1 s to 10 min. Default 10 s.
-    public var pingInterval = Duration.seconds(10)
+    /// When a scheduler that is silent is given up (G6-04). Default: pings after 10 s, two may be missed.
+    public var keepAlive = KeepAlive()
+    /// When a call that no scheduler has answered is made again (G6-09). Each scheduler is asked once, however many they
+    /// are. Default: four times, with pauses from 50 ms to 1 s.
+    public var retries = RetryPolicy()
     /// The API keys that are accepted, in a file that may change; nil: whoever reaches the gateway is `Caller.anybody`.
     public var keys: WatchedFile<KeyTable>?
     /// The limits of tenants, in a file that may change; nil: none.

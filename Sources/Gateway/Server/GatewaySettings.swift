@@ -32,12 +32,6 @@ public enum GatewaySettings {
         }
         return endpoints
     }
-    static let pingInterval = SettingKey<Duration>.duration(
-        "ping-interval",
-        "silence after which a scheduler is pinged; one that brings nothing for three times as long is given up",
-        default: "10s",
-        in: .seconds(1)...(.seconds(600))
-    )
     static let keys = SettingKey<String>.file(
         "keys",
         "API keys that are accepted, hashed, as `backfill keys create` prints them; YAML, reloaded when it changes"
@@ -83,13 +77,13 @@ public enum GatewaySettings {
         summary: "serves the OpenAI REST API for batches and files and passes requests to schedulers",
         version: GatewayApplication.version,
         settings: [
-            GatewaySettings.listen.erased, GatewaySettings.scheduler.erased, GatewaySettings.pingInterval.erased,
+            GatewaySettings.listen.erased, GatewaySettings.scheduler.erased,
             GatewaySettings.requestTimeout.erased, GatewaySettings.streamKeepAlive.erased,
             GatewaySettings.heldBodyBytes.erased,
             GatewaySettings.keys.erased, GatewaySettings.limits.erased, GatewaySettings.auditLog.erased,
             GatewaySettings.allowNonLoopback.erased,
             GatewaySettings.allowPlaintextHTTP.erased,
-        ] + GatewaySettings.tls + HTTPLimitSettings.all + [ProgramStart.logLevel.erased]
+        ] + GatewaySettings.tls + SchedulerLinkSettings.all + HTTPLimitSettings.all + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -102,7 +96,7 @@ extension GatewayConfiguration {
             listen: try values.required(GatewaySettings.listen),
             schedulers: try values.required(GatewaySettings.scheduler)
         )
-        self.pingInterval = try values.required(GatewaySettings.pingInterval)
+        try self.takeSchedulerLinks(values)
         self.http = try HTTPLimitSettings.limits(values)
         self.requestTimeout = try values.required(GatewaySettings.requestTimeout)
         self.streamKeepAlive = try values.required(GatewaySettings.streamKeepAlive)

@@ -111,7 +111,9 @@ public struct SchedulerApplication: Service {
                 host: host,
                 port: self.configuration.listen.port,
                 tls: tls.map { RPCServerTLS(source: $0, access: self.configuration.access) },
-                limits: self.configuration.rpcLimits
+                limits: self.configuration.rpcLimits,
+                drainTimeout: self.configuration.rpcDrainTimeout,
+                drainNoticeTimeout: self.configuration.rpcDrainNoticeTimeout
             ),
             router: router,
             logger: self.logger

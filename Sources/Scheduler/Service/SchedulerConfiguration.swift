@@ -16,6 +16,10 @@ public struct SchedulerConfiguration: Sendable {
     public var access = RPCAccessPolicy.standard
     /// What clients of the RPC may do.
     public var rpcLimits = RPCServerLimits()
+    /// How long calls under way may still take once the scheduler is told to stop, 10 ms to 24 h. Default 30 s.
+    public var rpcDrainTimeout = Duration.seconds(30)
+    /// How long of that what clients send before they know is accepted, 10 ms to 1 h (G6-05). Default 2 s.
+    public var rpcDrainNoticeTimeout = Duration.seconds(2)
     /// The limits of tenants, in a file that may change; nil: none.
     public var limits: WatchedFile<LimitsTable>?
     /// Where records, files and result logs live.

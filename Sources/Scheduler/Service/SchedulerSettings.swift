@@ -89,7 +89,7 @@ public enum SchedulerSettings {
             SchedulerSettings.engineTotalTimeout.erased, SchedulerSettings.lease.erased,
             SchedulerSettings.sweepInterval.erased, SchedulerSettings.limits.erased,
             SchedulerSettings.uploadLifetime.erased,
-        ] + SchedulerSettings.tls + RPCLimitSettings.all + [ProgramStart.logLevel.erased]
+        ] + SchedulerSettings.tls + RPCLimitSettings.all + RPCDrainSettings.all + [ProgramStart.logLevel.erased]
     )
 }
 
@@ -116,6 +116,7 @@ extension SchedulerConfiguration {
             }
         }
         self.rpcLimits = try RPCLimitSettings.limits(values)
+        try self.takeDrain(values)
         try self.takeTLS(values)
     }
 }

@@ -1,0 +1,42 @@
+import GatewayServer
+import ProtoRPC
+import Settings
+import Testing
+
+/// How a gateway is told to deal with its schedulers.
+@Suite struct SchedulerLinkSettingsTests {
+    private func read(_ arguments: String...) throws -> GatewayConfiguration {
+        let values = try GatewaySettings.schema.read(arguments: arguments, environment: [:]) {
+            (_) throws(SettingsError) in ""
+        }
+        return try GatewayConfiguration(values)
+    }
+
+    @Test("G6-04 G6-09 the defaults of the settings are those of the client")
+    func defaults() throws {
+        let configuration = try self.read()
+        let client = RPCClientConfiguration(endpoints: [])
+        #expect(configuration.keepAlive == client.keepAlive)
+        #expect(configuration.retries.maximumAttempts == client.retries.maximumAttempts)
+        #expect(configuration.retries.backOff.minimum == client.retries.backOff.minimum)
+        #expect(configuration.retries.backOff.maximum == client.retries.backOff.maximum)
+        #expect(configuration.drainTimeout == client.drainTimeout)
+    }
+
+    @Test("G6-04 G6-09 each setting reaches the client")
+    func each() throws {
+        let configuration = try self.read(
+            "--ping-interval=3s",
+            "--missed-pings=5",
+            "--scheduler-attempts=7",
+            "--scheduler-retry-pause=20ms",
+            "--scheduler-retry-pause-maximum=9s",
+            "--drain-timeout=1m"
+        )
+        #expect(configuration.keepAlive == KeepAlive(interval: .seconds(3), misses: 5))
+        #expect(configuration.retries.maximumAttempts == 7)
+        #expect(configuration.retries.backOff.minimum == .milliseconds(20))
+        #expect(configuration.retries.backOff.maximum == .seconds(9))
+        #expect(configuration.drainTimeout == .seconds(60))
+    }
+}
