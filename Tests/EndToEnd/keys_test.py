@@ -365,6 +365,51 @@ class Rates(Case):
         wait_for(lambda: self.get("other").status_code == 200, "the upload that was given up to end")
 
 
+class Tokens(Case):
+    """A limit that what is expected of a request is below, and what its answer has used is above. Little of it comes back
+    while a test runs."""
+
+    LIMIT = 70
+    services_options = {"limits": f"""
+        tenants:
+          acme: {{tokens_per_minute: {LIMIT}}}
+          other: {{tokens_per_minute: {LIMIT}}}
+          hourly: {{tokens_per_minute: {LIMIT}}}
+    """}
+
+    def chat(self, tenant, *, chunked=False, **more):
+        body = json.dumps({"model": "simulated-model", "messages": [{"role": "user", "content": "Hello"}], **more}).encode()
+        key = {"authorization": "Bearer " + self.services.keys[tenant], "content-type": "application/json"}
+        answer = self.raw("POST", "/v1/chat/completions", headers=key, content=iter([body]) if chunked else body)
+        return answer, -(-len(body) // 4)
+
+    def assert_more_was_used(self, tenant, answer, expected, used):
+        self.assertEqual((answer.status_code, headers_of(answer)["x-ratelimit-remaining-tokens"]),
+                         (200, str(self.LIMIT - expected)))
+        # After what was expected another such request would be let in.
+        self.assertLessEqual(2 * expected, self.LIMIT)
+        self.assertGreater(used, self.LIMIT)
+        refused, _ = self.chat(tenant)
+        self.assertEqual((refused.status_code, refused.json()["error"]["code"]), (429, "rate_limit_exceeded"))
+        self.assertEqual(headers_of(refused)["x-ratelimit-remaining-tokens"], "0")
+
+    def test_A9_05_what_an_answer_has_used_counts(self):
+        answer, expected = self.chat("acme", user="x" * 36)
+        self.assert_more_was_used("acme", answer, expected, answer.json()["usage"]["total_tokens"])
+
+    def test_A9_05_what_a_stream_has_used_counts(self):
+        answer, expected = self.chat("other", stream=True, stream_options={"include_usage": True})
+        events = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data: {")]
+        self.assert_more_was_used("other", answer, expected, events[-1]["usage"]["total_tokens"])
+
+    def test_A9_05_an_estimate_that_was_too_high_is_given_back(self):
+        # Without a length a body is taken for a long one.
+        answer, _ = self.chat("hourly", chunked=True, max_tokens=1)
+        self.assertEqual((answer.status_code, headers_of(answer)["x-ratelimit-remaining-tokens"]), (200, "0"))
+        again, _ = self.chat("hourly")
+        self.assertEqual(again.status_code, 200, again.text)
+
+
 class Quotas(Case):
     INPUT = jsonl([request("a")])
     services_options = {"limits": f"""

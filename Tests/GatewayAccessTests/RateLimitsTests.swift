@@ -73,6 +73,37 @@ struct RateLimitsTests {
         #expect(self.machine.begin("a", limits, tokens: 0, now: Self.start).refusal == nil)
     }
 
+    @Test(
+        "what an answer has used stands in the place of what was expected, whichever is more",
+        arguments: [(100, 300, 700), (300, 100, 900), (100, 5_000, 0), (5_000, 100, 900), (100, 0, 1_000)]
+    )
+    mutating func settled(expected: Int, used: Int, remaining: Int) throws {
+        let limits = Self.limits(tokens: 1_000)
+        let taken = try #require(self.machine.begin("a", limits, tokens: expected, now: Self.start).tokensTaken)
+        self.machine.used("a", tokens: used, insteadOf: taken, now: Self.start)
+        self.machine.end("a")
+        let next = self.machine.begin("a", limits, tokens: 0, now: Self.start)
+        #expect(next.standing.tokens?.remaining == remaining)
+        // A single use is paid back within a minute, also one that was not foreseen.
+        let later = self.machine.begin("a", limits, tokens: 0, now: Self.start + .seconds(120))
+        #expect(later.standing.tokens?.remaining == 1_000)
+    }
+
+    @Test mutating func whatCameBackWhileAnAnswerWasMadeIsNotGivenTwice() throws {
+        let limits = Self.limits(tokens: 600)
+        let taken = try #require(self.machine.begin("a", limits, tokens: 500, now: Self.start).tokensTaken)
+        let end = Self.start + .seconds(60)
+        self.machine.used("a", tokens: 200, insteadOf: taken, now: end)
+        #expect(self.machine.begin("a", limits, tokens: 0, now: end).standing.tokens?.remaining == 400)
+    }
+
+    @Test mutating func withoutALimitOfTokensNothingIsTakenForThem() {
+        let limits = Self.limits(requests: 5)
+        #expect(self.machine.begin("a", limits, tokens: 500, now: Self.start).tokensTaken == nil)
+        self.machine.used("unknown", tokens: 5, insteadOf: 1, now: Self.start)
+        #expect(self.machine.count == 1)
+    }
+
     @Test mutating func aRequestLargerThanTheLimitGoesWhenTheBucketIsFull() {
         let limits = Self.limits(tokens: 60)
         #expect(self.machine.begin("a", limits, tokens: 1_000_000, now: Self.start).refusal == nil)

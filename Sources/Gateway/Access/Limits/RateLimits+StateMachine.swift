@@ -38,13 +38,26 @@ public struct RateLimitsStateMachine: Sendable {
             return RateDecision(standing: RateStanding(), refusal: .busy)
         }
         let refusal = Self.refusal(usage, limits, tokens: tokens)
+        var tokensTaken: Double?
         if refusal == nil {
             usage.running += 1
             if limits.requestsPerMinute != nil { usage.requests.take(1) }
-            if limits.tokensPerMinute != nil { usage.tokens.take(tokens) }
+            if limits.tokensPerMinute != nil { tokensTaken = usage.tokens.take(tokens) }
         }
         self.tenants[tenant] = usage
-        return RateDecision(standing: Self.standing(usage, limits), refusal: refusal)
+        return RateDecision(standing: Self.standing(usage, limits), refusal: refusal, tokensTaken: tokensTaken)
+    }
+
+    /// An admitted request, which has not ended, has really used so many tokens.
+    ///
+    /// - Parameters:
+    ///   - taken: what `begin` took for it.
+    ///   - now: time on a clock that only moves forward.
+    public mutating func used(_ tenant: String, tokens: Int, insteadOf taken: Double, now: Duration) {
+        guard var usage = self.tenants[tenant] else { return }
+        usage.tokens.advance(to: now, capacity: usage.tokens.capacity)
+        usage.tokens.settle(taken: taken, used: tokens)
+        self.tenants[tenant] = usage
     }
 
     /// An admitted request has ended.
@@ -107,6 +120,8 @@ public struct RateDecision: Sendable, Equatable {
     public var standing: RateStanding
     /// Why it is refused; nil: it is admitted.
     public var refusal: RateRefusal?
+    /// Tokens that were taken for it; nil: they are not counted, or it is refused.
+    public var tokensTaken: Double?
 }
 
 /// Why a request is refused.

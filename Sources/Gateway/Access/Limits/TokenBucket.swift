@@ -44,11 +44,18 @@ struct TokenBucket: Sendable, Equatable {
         return missing <= 1e-6 ? .zero : self.time(for: missing)
     }
 
-    /// Takes an amount, however much is there.
-    mutating func take(_ amount: Int) {
-        self.level -= Double(amount)
-        // A single use is paid back within a minute.
-        self.level = max(self.level, -Double(self.capacity))
+    /// Takes an amount, however much is there, and tells what was taken: a single use is paid back within a minute.
+    @discardableResult
+    mutating func take(_ amount: Int) -> Double {
+        let before = self.level
+        self.level = max(before - Double(amount), min(before, -Double(self.capacity)))
+        return before - self.level
+    }
+
+    /// Takes what was really used in the place of what was taken for it.
+    mutating func settle(taken: Double, used: Int) {
+        self.level = min(Double(self.capacity), self.level + taken)
+        self.take(used)
     }
 
     private func time(for amount: Double) -> Duration {

@@ -2,6 +2,7 @@ import GatewayAPI
 import GatewayAccess
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import Synchronization
 import TenantLimits
 import WatchedFiles
@@ -28,6 +29,11 @@ final class RateLimiter: Sendable {
         return Admission(decision: decision, tenant: caller.tenant, limiter: self)
     }
 
+    fileprivate func used(_ tenant: String, tokens: Int, insteadOf taken: Double) {
+        let now = ContinuousClock.now - self.start
+        self.machine.withLock { $0.used(tenant, tokens: tokens, insteadOf: taken, now: now) }
+    }
+
     fileprivate func end(_ tenant: String) {
         self.machine.withLock { $0.end(tenant) }
     }
@@ -52,16 +58,48 @@ final class Admission: Sendable {
     /// Why it is refused; nil: it is admitted.
     var refusal: APIError? { self.decision.refusal?.error }
 
-    /// Tells in the answer where the tenant stands, and ends with the answer's last byte.
+    /// Tells in the answer where the tenant stands, and ends with the answer's last byte. Where tokens are counted, what the
+    /// answer says it has used then stands for what was expected.
     func accompany(_ response: inout Response) {
         for (name, value) in self.decision.standing.headers {
             guard let name = HTTPField.Name(name) else { continue }
             response.headers[name] = value
         }
         let body = response.body
+        let expectsTokens = self.decision.tokensTaken.map { $0 > 0 } ?? false
+        let countsTokens = expectsTokens && response.status.kind == .successful
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
             defer { withExtendedLifetime(self) {} }
-            try await body.write(writer)
+            guard countsTokens else { return try await body.write(writer) }
+            try await body.write(TokenCountingWriter(writer: writer, admission: self))
         }
+    }
+
+    fileprivate func ended(_ answer: AnswerTail) {
+        guard let taken = self.decision.tokensTaken, let tokens = answer.totalTokens else { return }
+        self.limiter.used(self.tenant, tokens: tokens, insteadOf: taken)
+    }
+}
+
+/// Passes an engine's answer on and looks at its end.
+private struct TokenCountingWriter: ResponseBodyWriter {
+    var writer: any ResponseBodyWriter
+    let admission: Admission
+    private var tail = AnswerTail()
+
+    init(writer: any ResponseBodyWriter, admission: Admission) {
+        self.writer = writer
+        self.admission = admission
+    }
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        self.tail.passed(buffer)
+        try await self.writer.write(buffer)
+    }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {
+        // Before the last byte, so that the client's next request finds it.
+        self.admission.ended(self.tail)
+        try await self.writer.finish(trailingHeaders)
     }
 }
