@@ -3,6 +3,8 @@
 import json
 import pathlib
 import re
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,11 +14,27 @@ import httpx
 
 from go_peers import build
 from raw_peer import CLOSED, DATA, PROTOS, REQUEST, RESPONSE, RawPeer, messages
-from services import Program, Services
+from services import Program, Services, wait_for
+from version_skew_test import Scheduler, encode
 
 SESSION = "backfill.session.v1.Session"
 BATCHES = "backfill.v1.Batches"
-OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 0, 3, 4, 5, 8, 12
+OK, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 0, 2, 3, 4, 5
+RESOURCE_EXHAUSTED, UNIMPLEMENTED = 8, 12
+
+
+class Refusing(Scheduler):
+    """A scheduler that answers every call but those of Session with one code."""
+
+    def __init__(self, code):
+        self.code = code
+        super().__init__(messages(), later=False)
+
+    def answer(self, request):
+        self.calls.append(request.method)
+        envelope = self.messages["ttrpc.Response"]()
+        envelope.status.code = self.code if request.service.startswith("backfill.v1.") else INVALID_ARGUMENT
+        return encode(envelope)
 
 
 class Go(unittest.TestCase):
@@ -46,15 +64,50 @@ class Go(unittest.TestCase):
         listed = httpx.get(f"{services.url}/v1/batches").json()["data"]
         self.assertEqual([batch["id"] for batch in listed], [found["batch"]])
 
-    def test_G5_the_gateway_is_a_client_of_a_go_server(self):
+    def serve(self):
         server = subprocess.Popen([self.peer, "serve"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
-        address = server.stdout.readline().split()[1]
-        gateway = Program(
-            "backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", address, log=self.path / "gateway.log")
+        return server, server.stdout.readline().split()[1]
+
+    def gateway(self, scheduler, *arguments):
+        gateway = Program("backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", scheduler, *arguments,
+                          log=self.path / "gateway.log")
         self.addCleanup(gateway.terminate)
+        return gateway
+
+    def test_G5_11_a_go_server_that_ends_says_nothing_before(self):
+        server, address = self.serve()
+        gateway = self.gateway(address, "--scheduler-retry-pause=1ms")
+        url = f"http://{gateway.address}/v1/batches/batch_{28 * '0'}0001"
+        self.assertEqual(httpx.get(url).status_code, 200)
+        server.terminate()
+        server.wait()
+        self.assertEqual(httpx.get(url).status_code, 503)
+
+    def test_G5_10_errors_of_gos_own_have_the_codes_that_its_library_gives_them(self):
+        _, address = self.serve()
+        gateway = self.gateway(address)
+        url = f"http://{gateway.address}/v1/batches/batch_{28 * '0'}"
+        found = {end: httpx.get(f"{url}{end}").status_code for end in range(5000, 5007)}
+        # UNKNOWN, OUT_OF_RANGE, CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED
+        self.assertEqual(
+            found, {5000: 500, 5001: 400, 5002: 500, 5003: 504, 5004: 404, 5005: 409, 5006: 500})
+
+    def test_G5_16_errors_as_rust_gives_them_are_not_tried_again(self):
+        for code, status in (UNKNOWN, 500), (INVALID_ARGUMENT, 400):
+            with self.subTest(code=code):
+                scheduler = Refusing(code)
+                self.addCleanup(scheduler.close)
+                gateway = self.gateway(scheduler.address)
+                answer = httpx.get(f"http://{gateway.address}/v1/batches/batch_{32 * '0'}")
+                self.assertEqual(answer.status_code, status)
+                self.assertEqual(scheduler.calls.count("GetBatch"), 1)
+
+    def test_G5_17_the_gateway_is_a_client_of_a_go_server_over_tcp(self):
+        _, address = self.serve()
+        gateway = self.gateway(address)
         url = f"http://{gateway.address}/v1/batches/batch_{28 * '0'}"
         whole = httpx.get(f"{url}0001").json()
         self.assertEqual((whole["status"], whole["endpoint"]), ("in_progress", "/v1/embeddings"))
@@ -64,12 +117,12 @@ class Go(unittest.TestCase):
             whole["metadata"], {"tenant": "default", "has a request id": "true", "has a deadline": "true"})
         missing = httpx.get(f"{url}4040")
         self.assertEqual((missing.status_code, missing.json()["error"]["message"]), (404, "no such batch here"))
-        # G5-10: an error of Go's own is UNKNOWN, and its words are not for clients.
+        # An error of Go's own is UNKNOWN, and its words are not for clients.
         broken = httpx.get(f"{url}5000")
         self.assertEqual((broken.status_code, broken.json()["error"]["code"]), (500, "internal_error"))
         self.assertNotIn("Go's own", broken.text)
         # G5-02: a method that is not there.
-        self.assertEqual(httpx.get(f"http://{gateway.address}/v1/files").status_code, 500)
+        self.assertEqual(httpx.get(f"http://{gateway.address}/v1/files").status_code, 501)
 
 
 class ByHand(unittest.TestCase):
@@ -153,6 +206,23 @@ class ByHand(unittest.TestCase):
     def test_G5_03_a_frame_beyond_the_limit_costs_its_call_and_not_the_connection(self):
         self.peer.send(1, REQUEST, 0, bytes(5 << 20))
         self.assertEqual(self.peer.response(1)[0], RESOURCE_EXHAUSTED)
+        self.check_health(3)
+
+    def test_G5_09_a_connection_that_is_reset_ends_and_the_others_go_on(self):
+        def sockets():
+            return sum(path.startswith("socket:") for path in self.services.scheduler.open_files())
+
+        self.check_health(1)
+        before = sockets()
+        other = self.connect()
+        other.request(1, SESSION, "Watch", self.message("backfill.session.v1.WatchRequest"), flags=CLOSED)
+        other.request(3, SESSION, "Health", self.message("backfill.session.v1.HealthRequest"))
+        self.assertEqual(other.receive()[0], 3)
+        self.assertEqual(sockets(), before + 1)
+        # With this option closing sends a reset.
+        other.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()
+        wait_for(lambda: sockets() == before, "the connection to be let go of")
         self.check_health(3)
 
     def test_G5_14_ids_may_come_in_another_order(self):

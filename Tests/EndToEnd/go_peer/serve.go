@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 
 	v1 "backfillpb/v1"
@@ -29,14 +31,25 @@ func answer(request func() proto.Message, body func(context.Context, proto.Messa
 	}
 }
 
+// ownErrors are those of Go's own by the end of an id; the library gives some of them a code.
+var ownErrors = map[string]error{
+	"5000": fmt.Errorf("an error of Go's own"),
+	"5001": io.EOF,
+	"5002": context.Canceled,
+	"5003": context.DeadlineExceeded,
+	"5004": os.ErrNotExist,
+	"5005": os.ErrExist,
+	"5006": os.ErrPermission,
+}
+
 // getBatch answers with what it was asked, and with errors for ids that end in the name of one.
 func getBatch(ctx context.Context, message proto.Message) (proto.Message, error) {
 	id := message.(*v1.GetBatchRequest).BatchId
 	if strings.HasSuffix(id, "4040") {
 		return nil, status.Error(codes.NotFound, "no such batch here")
 	}
-	if strings.HasSuffix(id, "5000") {
-		return nil, fmt.Errorf("an error of Go's own")
+	if err, ok := ownErrors[id[len(id)-4:]]; ok {
+		return nil, err
 	}
 	tenant, _ := ttrpc.GetMetadataValue(ctx, "tenant")
 	request, _ := ttrpc.GetMetadataValue(ctx, "request-id")
