@@ -46,7 +46,8 @@ does one that is kept by now.
 
 Each answer that the checks see is also held against [openapi.yaml](openapi.yaml), whose routes are compared with the
 gateway's source; schemathesis makes requests from that document, right ones and wrong ones, and every answer must be as it
-says. The Node SDK is not run: its registry is not among those that the tests may use.
+says. So what runs is the Python SDK and plain HTTP. The Node SDK is not run: Debian has no package of it, and packages for Node
+are not among what the tests may fetch.
 
 The same checks against two other servers that can be had from PyPI, both in front of the same simulated engine
 (`make conformance-compare`), show that the table can fail. Neither promises all of the API: AIBrix serves files and batches,

@@ -18,6 +18,10 @@ struct InferenceRequestTests {
         }
     }
 
+    @Test func anEmptyBodyIsCalledEmpty() {
+        #expect(self.refusal("")?.message == "The request body is empty: it must be a JSON object.")
+    }
+
     @Test("A10-06 A10-07 the model and the tier are found anywhere at the top, whatever else is there")
     func found() throws {
         let body =

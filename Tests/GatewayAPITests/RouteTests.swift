@@ -13,4 +13,17 @@ struct RouteTests {
         #expect(error?.status == 404 && error?.param == param)
         #expect(error?.message == "No such \(kind) object: a.b" && error?.code == "\(kind.lowercased())_not_found")
     }
+
+    @Test("a base URL without /v1 is told of", arguments: ["/", "/v1", "/models", "//v1/models", "/chat/completions"])
+    func missingVersion(_ path: String) {
+        let error = #expect(throws: APIError.self) { try Route(method: "GET", path: path) }
+        #expect(error?.status == 404 && error?.code == "unknown_url")
+        #expect(error?.message.hasSuffix("The API's paths begin with /v1/: look at the base URL.") == true)
+    }
+
+    @Test("a path that is wrong behind /v1 is no matter of the base URL", arguments: ["/v1/model", "/v1/models/"])
+    func unknownPath(_ path: String) {
+        let error = #expect(throws: APIError.self) { try Route(method: "GET", path: path) }
+        #expect(error?.message == "Unknown request URL: GET \(path)." && error?.code == "unknown_url")
+    }
 }

@@ -102,9 +102,10 @@ extension APIError {
         .invalidRequest("Missing required parameter: '\(param)'.", param: param, code: "missing_required_parameter")
     }
 
-    /// 404: no such path.
+    /// 404: no such path. A base URL without `/v1` is what most often leads there.
     public static func unknownPath(method: String, path: String) -> APIError {
-        APIError(status: 404, message: "Unknown request URL: \(method) \(path).", code: "unknown_url")
+        let hint = path.hasPrefix("/v1/") ? "" : " The API's paths begin with /v1/: look at the base URL."
+        return APIError(status: 404, message: "Unknown request URL: \(method) \(path).\(hint)", code: "unknown_url")
     }
 
     /// 404: no such object for this caller; the same words whether it belongs to somebody else or never was (A6-06).

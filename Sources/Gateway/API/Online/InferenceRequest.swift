@@ -25,6 +25,9 @@ public struct InferenceRequest: Sendable, Equatable {
     ///
     /// - Throws: 400, with `param` naming the key at fault.
     public static func parse(_ body: ByteBuffer) throws(APIError) -> InferenceRequest {
+        guard body.readableBytes > 0 else {
+            throw .invalidRequest("The request body is empty: it must be a JSON object.", code: "invalid_json")
+        }
         let parsed = body.withUnsafeReadableBytes { bytes in
             Result { () throws(APIError) in try self.parse(bytes) }
         }

@@ -89,6 +89,7 @@ public enum Route: Sendable, Equatable {
         case ("v1", "models", 2): return [("GET", .listModels)]
         case ("v1", "models", 3...):
             let name = parts.dropFirst(2).joined(separator: "/")
+            guard !name.isEmpty else { throw .unknownPath(method: method, path: path) }
             guard let id = PercentCoding.decode(Substring(name), plusIsSpace: false), !id.isEmpty else {
                 throw .notFound("model", id: name)
             }
