@@ -97,7 +97,7 @@ bench-transfers: ## measure uploads and downloads of 200 MB against nginx, and t
 
 SEEDS ?= 20
 FIRST ?= 1
-BATCHES ?= 100
+BATCHES ?= 90
 LINES ?= 900
 SCENARIO ?= dense
 export SEEDS FIRST BATCHES LINES SCENARIO

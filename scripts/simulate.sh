@@ -12,7 +12,7 @@ most=50
 failed=0
 while [ "$seeds" -gt 0 ]; do
     count=$((seeds < most ? seeds : most))
-    "$program" --scenario "${SCENARIO:-dense}" --seeds "$count" --first "$first" --batches "${BATCHES:-100}" \
+    "$program" --scenario "${SCENARIO:-dense}" --seeds "$count" --first "$first" --batches "${BATCHES:-90}" \
         --lines "${LINES:-900}" "$@" || failed=1
     seeds=$((seeds - count))
     first=$((first + count))

@@ -10,6 +10,9 @@ enum Event: String, CaseIterable {
     case clockJump = "clock jump"
     case cancel
     case inputDeleted = "input deleted"
+    case batchPaused = "batch paused"
+    case batchResumed = "batch resumed"
+    case batchDeleted = "batch deleted"
     case windowEnds = "window ends"
     case fileDamaged = "file damaged"
 }
@@ -21,14 +24,27 @@ final class BatchStates: @unchecked Sendable {
 
     private static let cancelTick: Int64 = 2_000
     private static let cancelBound: Int64 = 5_000
+    private static let pauseTick: Int64 = 2_000
     private static let expiryBound: Int64 = 60_000
     /// So long after something went wrong there is an owner again, in any case.
     private static let recovery: Int64 = 30_000
+
+    /// A pause that is stored.
+    private struct Pause {
+        let since: Int64
+        /// Whoever takes the batch up later knows of it.
+        let epoch: UInt32
+        /// Who has told the client.
+        var teller: SimulatedProcess?
+    }
 
     private let world: World
     private let scenario: Scenario
     private var current: [String: BatchRecord] = [:]
     private var cancelledAt: [String: Int64] = [:]
+    /// By order.
+    private var batches: [Int: String] = [:]
+    private var pauses: [String: Pause] = [:]
     private var onMoment: (Event, BatchRecord) -> Void = { _, _ in }
     private var onViolation: (String) -> Void = { _ in }
 
@@ -48,6 +64,12 @@ final class BatchStates: @unchecked Sendable {
     /// The order that a batch was made for.
     func order(of id: String) -> Int? { self.current[id]?.metadata["order"].flatMap { Int($0) } }
 
+    /// The batch that was made for an order.
+    func batch(ofOrder order: Int) -> String? { self.batches[order] }
+
+    /// A client was told that a batch is paused.
+    func pauseWasTold(by process: SimulatedProcess, of id: String) { self.pauses[id]?.teller = process }
+
     /// Something happens to all batches that have not ended.
     func hit(_ event: Event) {
         for (_, batch) in self.current where !batch.status.isTerminal {
@@ -64,14 +86,25 @@ final class BatchStates: @unchecked Sendable {
     /// A batch was stored.
     func note(_ batch: BatchRecord) {
         let before = self.current.updateValue(batch, forKey: batch.id)
+        self.notePause(of: batch, before)
         guard before?.status != batch.status else { return }
-        if before == nil { self.watchWindow(of: batch) }
+        if before == nil {
+            self.watchWindow(of: batch)
+            if let order = self.order(of: batch.id) { self.batches[order] = batch.id }
+        }
         if before?.status.isTerminal ?? false {
             self.onViolation("I-05 \(batch.id) went from \(before?.status.rawValue ?? "") to \(batch.status)")
         }
         if batch.status == .cancelling { self.cancelledAt[batch.id] = self.world.now }
         self.checkBounds(batch)
         self.chooseMoment(batch)
+    }
+
+    private func notePause(of batch: BatchRecord, _ before: BatchRecord?) {
+        guard batch.pausedAt != before?.pausedAt else { return }
+        self.pauses[batch.id] = batch.pausedAt.map { _ in Pause(since: self.world.now, epoch: batch.epoch) }
+        if batch.pausedAt == nil, batch.status.isPausable { self.hit(.batchResumed, batch.id) }
+        if before?.pausedAt != nil, batch.ending == .expired { self.world.coverage.hit(.expiredInPause) }
     }
 
     private func watchWindow(of batch: BatchRecord) {
@@ -83,7 +116,7 @@ final class BatchStates: @unchecked Sendable {
         let (probability, longest): (Double, Int64) =
             switch batch.status {
             case .validating: (0.7, 600)
-            case .inProgress: (0.15, 3_000)
+            case .inProgress: (0.2, 3_000)
             case .finalizing: (0.4, 3)
             case .cancelling: (0.9, 3)
             // Before its client has what it asked for.
@@ -99,14 +132,17 @@ final class BatchStates: @unchecked Sendable {
     }
 
     /// Others hit all batches there are, so each of them sees those more often.
-    private static let eventsOfOneBatch = [Event.cancel, .inputDeleted, .fileDamaged]
+    private static let eventsOfOneBatch = [
+        Event.cancel, .inputDeleted, .batchPaused, .batchPaused, .batchDeleted, .batchDeleted, .fileDamaged,
+    ]
+    private static let events = Event.allCases.filter { ![.batchPaused, .batchResumed, .batchDeleted].contains($0) }
 
     private func chooseEvent(_ batch: BatchRecord) -> Event {
         guard !batch.status.isTerminal else { return .fileDamaged }
         // Only a batch with a short window can see its end, so it shall.
         let seesItsEnd = batch.completionWindow == self.scenario.shortWindow
         if seesItsEnd, self.world.chance(batch.status == .cancelling ? 0.8 : 0.5) { return .windowEnds }
-        let events = self.world.chance(0.25) ? Self.eventsOfOneBatch : Event.allCases
+        let events = self.world.chance(0.5) ? Self.eventsOfOneBatch : Self.events
         return events[Int(self.world.random() % UInt64(events.count))]
     }
 
@@ -123,9 +159,19 @@ final class BatchStates: @unchecked Sendable {
     }
 
     /// A line of a batch is sent.
-    func check(sendOf requestID: String, of id: String) {
-        guard let asked = self.cancelledAt[id] else { return }
-        self.check("I-09 \(requestID) was sent though its batch was cancelled", since: asked, within: Self.cancelTick)
+    func check(sendOf requestID: String, of id: String, by process: SimulatedProcess) {
+        if let asked = self.cancelledAt[id] {
+            self.check(
+                "I-09 \(requestID) was sent though its batch was cancelled",
+                since: asked,
+                within: Self.cancelTick
+            )
+        }
+        guard let pause = self.pauses[id], let epoch = self.current[id]?.epoch else { return }
+        let what = "\(requestID) was sent though its batch is paused"
+        if epoch > pause.epoch { self.onViolation("\(what), which was so when it was taken up") }
+        if process === pause.teller { self.onViolation("\(what), as its owner has told") }
+        self.check(what, since: pause.since, within: Self.pauseTick)
     }
 
     /// Something happens now that has a bound, unless something went wrong.
@@ -135,4 +181,8 @@ final class BatchStates: @unchecked Sendable {
         else { return }
         self.onViolation("\(what), \(self.world.now - begin) ms later")
     }
+}
+
+extension BatchStatus {
+    var isPausable: Bool { self == .validating || self == .inProgress }
 }

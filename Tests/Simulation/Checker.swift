@@ -31,22 +31,20 @@ struct History {
 /// Looks at what a client got for an order that has ended.
 struct Checker {
     private static let pageBytes: UInt32 = 256 << 10
-    /// Schedulers' clocks may be ahead by so much.
-    private static let clockTolerance: Int64 = 5_000
-
     let cluster: Cluster
     let calls: Workload
 
-    func check(_ order: Workload.Order) async {
+    func check(_ order: Order) async {
         guard let batch = order.terminal else { return }
         self.checkEnding(order, batch)
+        let places = Dictionary(uniqueKeysWithValues: order.lines.enumerated().map { ($1.customID, $0) })
         var seen: [Int: String] = [:]
         for (id, isOutput) in [(batch.outputFileID, true), (batch.errorFileID, false)] where !id.isEmpty {
             guard let content = await self.content(of: id) else { continue }
             var count = 0
             for line in content.split(separator: UInt8(ascii: "\n")) {
                 count += 1
-                self.check(line, of: order, isOutput: isOutput, &seen)
+                self.check(line, of: order, places, isOutput: isOutput, &seen)
             }
             let counts = batch.requestCounts ?? RequestCounts()
             if count != Int(isOutput ? counts.completed : counts.failed) {
@@ -54,10 +52,11 @@ struct Checker {
             }
         }
         if batch.inProgressAt != nil, batch.status != .failed {
-            for line in 0..<order.lines where seen[line] == nil {
-                self.cluster.violation("I-04 \(batch.id) lost line \(line) of \(order.lines), \(batch.status)")
+            for line in order.lines.indices where seen[line] == nil {
+                self.cluster.violation("I-04 \(batch.id) lost line \(line) of \(order.lines.count), \(batch.status)")
             }
         }
+        order.failed = order.lines.indices.filter { seen[$0] == "error" }
         await self.checkInput(of: order)
         guard !order.isChecked else { return }
         order.isChecked = true
@@ -65,7 +64,7 @@ struct Checker {
         self.cluster.world.coverage.lines += seen.count
     }
 
-    private func checkEnding(_ order: Workload.Order, _ batch: Batch) {
+    private func checkEnding(_ order: Order, _ batch: Batch) {
         switch batch.status {
         case .failed:
             if order.isValid, !self.cluster.damage.hasEnded(batch.id) {
@@ -86,14 +85,13 @@ struct Checker {
     /// Exactly one line of each request, with its own answer.
     private func check(
         _ bytes: ArraySlice<UInt8>,
-        of order: Workload.Order,
+        of order: Order,
+        _ places: [String: Int],
         isOutput: Bool,
         _ seen: inout [Int: String]
     ) {
         guard let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
-            let id = object["custom_id"] as? String,
-            let line = id.split(separator: "l").last.flatMap({ Int($0) }),
-            id == Workload.customID(order, line), line < order.lines
+            let id = object["custom_id"] as? String, let line = places[id]
         else {
             return self.cluster.violation("order \(order.number): \(String(decoding: bytes, as: UTF8.self))")
         }
@@ -105,21 +103,18 @@ struct Checker {
         let response = object["response"] as? [String: Any]
         let body = response?["body"] as? [String: Any]
         let echo = body?["echo"] as? [String: Any]
-        if echo?["o"] as? Int != order.number || echo?["l"] as? Int != line {
+        if echo?["o"] as? Int != order.lines[line].order || echo?["l"] as? Int != order.lines[line].number {
             self.cluster.violation("I-04 order \(order.number) line \(line) has another's answer")
         }
     }
 
     /// The input is what was uploaded until somebody deletes it.
-    private func checkInput(of order: Workload.Order) async {
+    private func checkInput(of order: Order) async {
         guard let file = order.fileID else { return }
         let content = await self.content(of: file) {
-            let left = order.fileExpiresAt.map {
-                SimulatedProcess.milliseconds(untilUnixSecond: $0, at: self.cluster.world.now)
-            }
-            return order.isInputDeleted || (left ?? .max) <= Self.clockTolerance
+            order.isInputDeleted || order.fileExpiresAt.map(self.cluster.mayBeOver) ?? false
         }
-        if let content, content != Workload.content(of: order) {
+        if let content, content != order.content {
             self.cluster.violation("I-01 \(file) is not what was uploaded")
         }
     }
@@ -159,76 +154,6 @@ struct Checker {
                 }
                 return nil
             }
-        }
-    }
-}
-
-/// What must be true of everything once it is quiet.
-struct FinalChecks {
-    let cluster: Cluster
-    let workload: Workload
-
-    func run() {
-        self.checkOrders()
-        self.checkExecutions()
-        self.checkOrphans()
-    }
-
-    /// I-01, I-03, I-11.
-    private func checkOrders() {
-        let batches = Dictionary(grouping: self.cluster.store.batches()) { $0.metadata["order"] }
-        let files = Set(self.cluster.store.files().map(\.id))
-        for order in self.workload.orders {
-            let own = batches["\(order.number)"] ?? []
-            if order.isRefused, !own.isEmpty {
-                self.cluster.violation("I-02 order \(order.number) was refused and is there")
-            }
-            if own.count > 1 { self.cluster.violation("I-03 order \(order.number) became \(own.count) batches") }
-            if let id = order.batchID, own.first?.id != id { self.cluster.violation("I-01 \(id) is gone") }
-            if !order.isChecked {
-                let state = own.first.map { "\($0.status), \($0.counts), \($0.waitingReason ?? "")" } ?? "not created"
-                self.cluster.violation("I-11 order \(order.number) of \(order.lines) lines did not end: \(state)")
-            }
-            guard let file = order.fileID, !order.isInputDeleted else { continue }
-            let left = order.fileExpiresAt.map {
-                SimulatedProcess.milliseconds(untilUnixSecond: $0, at: self.cluster.world.now)
-            }
-            if (left ?? .max) > 0, !files.contains(file) {
-                self.cluster.violation("I-01 \(file) is gone")
-            }
-            if let left, left < -self.cluster.scenario.sweeping, files.contains(file) {
-                self.cluster.violation("I-12 \(file) has expired and is still there")
-            }
-        }
-    }
-
-    /// I-07: what ran twice was in flight, or not yet synced, when an owner ended.
-    private func checkExecutions() {
-        let engines = self.cluster.engines
-        let lines = self.workload.orders.reduce(0) { $0 + $1.lines }
-        let inFlight = 2 * SimulatedScheduler.engineConcurrency
-        let bound = lines + engines.wastedExecutions + self.cluster.flips + self.cluster.interruptions * 3 * inFlight
-        if engines.totalExecutions > bound {
-            self.cluster.violation("I-07 \(engines.totalExecutions) executions of \(lines) lines, at most \(bound)")
-        }
-    }
-
-    /// I-12.
-    private func checkOrphans() {
-        let files = self.cluster.store.files()
-        let plans = files.filter { $0.purpose == .batch }.map { $0.id + ".plan" }
-        let blobs = files.map(\.blobKey) + plans
-        let referenced = Set(blobs + blobs.map { $0 + ".sums" })
-        var found: Set<String> = []
-        for shard in self.cluster.disk.names(in: "/data/blobs") {
-            found.formUnion(self.cluster.disk.names(in: "/data/blobs/\(shard)"))
-        }
-        for orphan in found.subtracting(referenced).sorted() { self.cluster.violation("I-12 \(orphan) is an orphan") }
-        for lost in Set(files.map(\.blobKey)).subtracting(found).sorted() {
-            self.cluster.violation("I-12 \(lost) is gone although a file needs it")
-        }
-        for job in self.cluster.disk.names(in: "/data/jobs") {
-            self.cluster.violation("I-12 \(job) has job files left")
         }
     }
 }

@@ -18,8 +18,10 @@ final class Cluster: @unchecked Sendable {
     /// Lines that damage may have cost.
     private(set) var flips = 0
     var violations: [String] = []
-    /// Cancels a batch, or deletes its input, as its client.
+    /// Asks for something about a batch as its client.
     var askClient: (_ event: Event, _ batch: BatchRecord) -> Void = { _, _ in }
+    /// What an engine is to get for a line of an order; nil: there is none.
+    var bodyOfLine: (_ order: Int, _ line: Int) -> String? = { _, _ in nil }
 
     init(world: World, scenario: Scenario) {
         self.world = world
@@ -75,6 +77,14 @@ final class Cluster: @unchecked Sendable {
         self.world.isDisturbed()
     }
 
+    /// Schedulers' clocks may be ahead by so much.
+    private static let clockTolerance: Int64 = 5_000
+
+    /// Whether a scheduler may think that a time, in Unix seconds, has come.
+    func mayBeOver(_ unixSecond: Int64) -> Bool {
+        SimulatedProcess.milliseconds(untilUnixSecond: unixSecond, at: self.world.now) <= Self.clockTolerance
+    }
+
     // MARK: - Faults from outside
 
     private func plan(every range: ClosedRange<Int64>, _ fault: @escaping () -> Void) {
@@ -85,13 +95,21 @@ final class Cluster: @unchecked Sendable {
         }
     }
 
-    private var someScheduler: SimulatedScheduler { self.schedulers[Int(self.world.random() & 1)] }
+    var someScheduler: SimulatedScheduler { self.schedulers[Int(self.world.random() & 1)] }
 
     private func crash() { self.crash(self.someScheduler) }
 
     private func crash(_ scheduler: SimulatedScheduler) {
         guard self.world.fault(.crashAtAnyTime, 1) else { return }
         scheduler.process.kill()
+    }
+
+    /// Ends one while it does what somebody is about to ask for.
+    func crashSoon() {
+        self.world.after(self.world.random(0...40)) {
+            guard self.world.hasFaults else { return }
+            self.crash()
+        }
     }
 
     private func losePower() {
@@ -170,7 +188,7 @@ final class Cluster: @unchecked Sendable {
         case .diskFull: self.fillDisk()
         case .outage: self.stopEngines()
         case .clockJump: self.setClock()
-        case .cancel, .inputDeleted: self.askClient(event, batch)
+        case .cancel, .inputDeleted, .batchPaused, .batchResumed, .batchDeleted: self.askClient(event, batch)
         case .windowEnds:
             let left = SimulatedProcess.milliseconds(untilUnixSecond: batch.times.expiresAt, at: self.world.now)
             guard left > 0, batch.completionWindow == self.scenario.shortWindow else { return }
@@ -187,7 +205,7 @@ final class Cluster: @unchecked Sendable {
 
     // MARK: - Seen by everybody
 
-    /// I-08: only the owner of a batch sends its lines. I-09: none is sent after a cancel. T-04: each as it was uploaded.
+    /// I-08: only the owner of a batch sends its lines. I-09: none is sent after a cancel, nor in a pause. T-04: each as it was uploaded.
     private func checkSend(_ requestID: String, _ body: [UInt8], _ process: SimulatedProcess) {
         let id = "batch_" + requestID.dropFirst("batch_req_".count).prefix(32)
         let owner = self.store.liveOwner(ofClaim: ClaimKey.batch(id))
@@ -195,10 +213,10 @@ final class Cluster: @unchecked Sendable {
         if owner.map({ String($0.prefix { $0 != "." }) }) != sender || sender == nil {
             self.violation("I-08 \(sender ?? "nobody") sent \(requestID), which \(owner ?? "nobody") owns")
         }
-        self.states.check(sendOf: requestID, of: id)
+        self.states.check(sendOf: requestID, of: id, by: process)
         let order = self.states.order(of: id)
         let line = Int(requestID.suffix(8), radix: 16)
-        guard let order, let line, body.elementsEqual(Workload.body(ofOrder: order, line).utf8) else {
+        guard let order, let line, let wanted = self.bodyOfLine(order, line), body.elementsEqual(wanted.utf8) else {
             return self.violation("T-04 \(requestID) was sent as \(String(decoding: body, as: UTF8.self))")
         }
     }

@@ -14,6 +14,7 @@ enum Fault: String, CaseIterable {
     case bitFlipInInput = "T-04 bit flip in an input"
     case bitFlipInPlan = "T-04 bit flip in a plan"
     case bitFlipInOutput = "T-04 bit flip in an output or error file"
+    case bitFlipInPart = "T-04 bit flip in a part of an upload"
     case bitFlipInSums = "T-04 bit flip in the checksums of a file"
     case diskFull = "T-05 disk full"
     case failedSync = "T-06 sync fails"
@@ -36,10 +37,18 @@ enum Fault: String, CaseIterable {
     case stalledOwner = "T-28 process stalled in a system call"
 }
 
-/// What damage to files came to. Without these nobody would know that the damaged files were read.
+/// What clients' wishes and damage to files came to. Without these nobody would know that either was met with.
 enum Effect: String, CaseIterable {
     case failedBatch = "batches failed with input_file_damaged"
     case refusedDownload = "downloads refused with file_damaged"
+    case refusedCompletion = "completions of uploads refused with file_damaged"
+    case completedUpload = "uploads in parts completed"
+    case cancelledUpload = "uploads in parts cancelled"
+    case expiredUpload = "uploads in parts refused because they have expired"
+    case inlineBatch = "batches created with their lines"
+    case retriedBatch = "batches of failed lines"
+    case deletedBatch = "batches deleted"
+    case expiredInPause = "batches that expired while they were paused"
 }
 
 /// How often each thing happened, over all runs.
@@ -84,7 +93,12 @@ final class Coverage: @unchecked Sendable {
 
     /// Batches that have ended are nobody's business but their client's.
     private static func isWanted(_ state: BatchStatus, _ event: Event) -> Bool {
-        !state.isTerminal || event == .cancel || event == .inputDeleted
+        state.isTerminal ? [.cancel, .inputDeleted, .batchDeleted].contains(event) : !self.isImpossible(state, event)
+    }
+
+    /// Only what may be paused is, and goes on.
+    private static func isImpossible(_ state: BatchStatus, _ event: Event) -> Bool {
+        event == .batchResumed && !state.isPausable
     }
 
     /// The tables, and what is missing in them.

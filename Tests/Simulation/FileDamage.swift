@@ -1,3 +1,4 @@
+import ProtoMessages
 import SchedulerCore
 
 /// Flips bits in what is stored for files, and knows which ones: nothing but what depends on them may suffer.
@@ -6,6 +7,7 @@ final class FileDamage: @unchecked Sendable {
 
     private static let plan = ".plan"
     private static let sums = ".sums"
+    private static let part = "part_"
 
     private let world: World
     private let disk: SimulatedDisk
@@ -24,7 +26,7 @@ final class FileDamage: @unchecked Sendable {
 
     /// Hits any stored file.
     func hitAnything() {
-        let kinds: [Fault] = [.bitFlipInInput, .bitFlipInPlan, .bitFlipInOutput, .bitFlipInSums]
+        let kinds: [Fault] = [.bitFlipInInput, .bitFlipInPlan, .bitFlipInOutput, .bitFlipInPart, .bitFlipInSums]
         let kind = kinds[Int(self.world.random() % UInt64(kinds.count))]
         _ = self.hit { Self.kind(of: $0) == kind }
     }
@@ -33,6 +35,11 @@ final class FileDamage: @unchecked Sendable {
     func hit(filesOf batch: BatchRecord) -> Bool {
         let ids = batch.status.isTerminal ? [batch.outputFileID, batch.errorFileID] : [batch.inputFileID]
         return self.hit { ids.contains(Self.fileID(of: $0)) }
+    }
+
+    /// Hits a part of an upload that has not been composed.
+    func hit(parts: [String]) {
+        _ = self.hit { parts.contains(Self.fileID(of: $0)) }
     }
 
     private func hit(_ isWanted: (_ name: String) -> Bool) -> Bool {
@@ -55,6 +62,7 @@ final class FileDamage: @unchecked Sendable {
     private static func kind(of name: String) -> Fault {
         if name.hasSuffix(Self.sums) { return .bitFlipInSums }
         if name.hasSuffix(Self.plan) { return .bitFlipInPlan }
+        if name.hasPrefix(Self.part) { return .bitFlipInPart }
         return name.contains(".") ? .bitFlipInOutput : .bitFlipInInput
     }
 
@@ -74,6 +82,15 @@ final class FileDamage: @unchecked Sendable {
 
     /// Whether a batch failed because what it reads was damaged.
     func hasEnded(_ batchID: String) -> Bool { self.ended.contains(batchID) }
+
+    /// Whether a bit was flipped in one of some parts.
+    func hasHit(_ parts: [String]) -> Bool { parts.contains { self.isDamaged($0) } }
+
+    /// Whether a bit was flipped in what a retry of an order's failed lines reads.
+    func hasHit(filesOf order: Order) -> Bool {
+        let ids = [order.fileID, order.terminal?.errorFileID].compactMap(\.self)
+        return self.files.keys.contains { ids.contains(Self.fileID(of: $0)) }
+    }
 
     /// What a damaged blob held; nil: it is whole, and so are its checksums.
     func undamaged(_ key: String) -> [UInt8]? {

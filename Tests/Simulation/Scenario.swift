@@ -8,6 +8,7 @@ struct Scenario {
     let healing: Int64
     let lease: Duration
     let sweepInterval: Duration
+    let uploadLifetime: Duration
     /// The window of a batch that may expire.
     let shortWindow: String
     /// Whether a batch with a window of a day may expire, too.
@@ -30,6 +31,7 @@ struct Scenario {
         healing: 7_200_000,
         lease: .seconds(10),
         sweepInterval: .seconds(600),
+        uploadLifetime: .seconds(300),
         shortWindow: "1m",
         mayOutlastADay: false,
         faultStretch: 1,
@@ -45,6 +47,7 @@ struct Scenario {
         healing: 10 * Self.day,
         lease: .seconds(600),
         sweepInterval: .seconds(7_200),
+        uploadLifetime: .seconds(3_600),
         shortWindow: "6h",
         mayOutlastADay: true,
         faultStretch: 360,

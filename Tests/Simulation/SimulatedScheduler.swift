@@ -70,6 +70,7 @@ final class SimulatedScheduler: @unchecked Sendable {
         configuration.maximumRunningBatches = 16
         configuration.lease = LeaseTerms(lasting: self.cluster.scenario.lease)
         configuration.sweepInterval = self.cluster.scenario.sweepInterval
+        configuration.uploadLifetime = self.cluster.scenario.uploadLifetime
         let task = Task(executorPreference: process) { [configuration] in
             do {
                 let logger = Logger(label: process.name) { label -> any LogHandler in

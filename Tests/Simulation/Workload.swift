@@ -8,40 +8,15 @@ import SchedulerCore
 final class Workload: @unchecked Sendable {
     // Guard: only the main thread touches it.
 
-    /// One batch as its client sees it.
-    final class Order: @unchecked Sendable {
-        // Guard: only the main thread touches it.
-
-        let number: Int
-        let lines: Int
-        let isValid: Bool
-        /// It asks for something that does not exist.
-        let isRefused: Bool
-        var fileID: String?
-        /// Unix seconds.
-        var fileExpiresAt: Int64?
-        var batchID: String?
-        var isInputDeleted = false
-        /// The last answer, and the first one that was terminal.
-        var last: Batch?
-        var terminal: Batch?
-        var terminalAt: Int64 = .max
-        var isChecked = false
-
-        init(number: Int, lines: Int, isValid: Bool, isRefused: Bool) {
-            self.number = number
-            self.lines = lines
-            self.isValid = isValid
-            self.isRefused = isRefused
-        }
-    }
-
     private static let chunkBytes = 128 << 10
+    private static let maximumInlineBytes = 700 << 10
 
     let cluster: Cluster
     let process: SimulatedProcess
     private(set) var orders: [Order] = []
-    private var world: World { self.cluster.world }
+    /// Uploads in parts.
+    private(set) var uploads: [PartsUpload] = []
+    var world: World { self.cluster.world }
     private var running = 0
 
     init(cluster: Cluster) {
@@ -50,6 +25,12 @@ final class Workload: @unchecked Sendable {
         cluster.askClient = { [unowned self] event, batch in
             guard let number = batch.metadata["order"].flatMap({ Int($0) }) else { return }
             self.start { await self.ask(event, self.orders[number], batch.id) }
+        }
+        cluster.bodyOfLine = { [unowned self] number, line in
+            guard self.orders.indices.contains(number), self.orders[number].lines.indices.contains(line) else {
+                return nil
+            }
+            return self.orders[number].lines[line].body
         }
     }
 
@@ -63,7 +44,8 @@ final class Workload: @unchecked Sendable {
             let scale = Int64(meanLines) * (self.world.chance(0.1) ? 5 : 1)
             let order = Order(
                 number: number,
-                lines: Int(self.world.random(1...max(2, scale))),
+                lines: (0..<Int(self.world.random(1...max(2, scale)))).map { Order.Line(order: number, number: $0) },
+                input: self.world.chance(0.35) ? .parts : self.world.chance(0.3) ? .inline : .file,
                 isValid: !self.world.chance(0.03),
                 isRefused: self.world.chance(0.02)
             )
@@ -76,7 +58,14 @@ final class Workload: @unchecked Sendable {
         }
     }
 
-    private func start(_ body: @escaping () async -> Void) {
+    /// Adds an order for lines that failed in another one.
+    func add(_ lines: [Order.Line], failedIn first: Order) -> Order {
+        let order = Order(number: self.orders.count, lines: lines, input: .failedLines(of: first))
+        self.orders.append(order)
+        return order
+    }
+
+    func start(_ body: @escaping () async -> Void) {
         self.running += 1
         let box = UncheckedBox(body)
         Task(executorPreference: self.process) {
@@ -88,17 +77,19 @@ final class Workload: @unchecked Sendable {
     // MARK: - One order
 
     private func fulfil(_ order: Order) async {
-        let isShort = self.world.chance(0.3)
-        guard let uploaded = await self.upload(order) else { return }
-        let file = uploaded.id
-        order.fileID = file
-        order.fileExpiresAt = uploaded.expiresAt.map { Int64(clamping: $0) }
-        let request = CreateBatchRequest(
-            inputFileID: file,
+        order.hasShortWindow = self.world.chance(0.3)
+        var request = CreateBatchRequest(
             endpoint: order.isRefused ? "/v1/nowhere" : "/v1/chat/completions",
-            completionWindow: isShort ? self.cluster.scenario.shortWindow : "24h",
+            completionWindow: order.hasShortWindow ? self.cluster.scenario.shortWindow : "24h",
             metadata: ["order": "\(order.number)"]
         )
+        if let inline = self.inlineInput(of: order) {
+            request.inlineInput = inline
+        } else {
+            guard let uploaded = await self.upload(order) else { return }
+            self.note(uploaded, order)
+            request.inputFileID = uploaded.id
+        }
         let asked = self.world.now
         let created = await self.persistently(BatchesService.createBatch, request, key: "order-\(order.number)")
         if order.isRefused {
@@ -109,54 +100,51 @@ final class Workload: @unchecked Sendable {
         guard case .success(let response) = created, let batch = response.batch else {
             return self.cluster.violation("order \(order.number): create was refused: \(created)")
         }
+        if request.inputFileID.isEmpty { self.world.coverage.hit(.inlineBatch) }
+        await self.follow(order, batch, asked: asked)
+    }
+
+    /// The lines of an order whose create holds them, if they are not too many.
+    private func inlineInput(of order: Order) -> ByteBuffer? {
+        guard case .inline = order.input else { return nil }
+        let content = order.content
+        return content.count <= Self.maximumInlineBytes ? ByteBuffer(bytes: content) : nil
+    }
+
+    private func note(_ file: File, _ order: Order) {
+        order.fileExpiresAt = file.expiresAt.map { Int64(clamping: $0) }
+        order.fileID = file.id
+    }
+
+    /// From the answer of the create to the end, and beyond.
+    func follow(_ order: Order, _ batch: Batch, asked: Int64) async {
         order.batchID = batch.id
         self.note(batch, order, asked: asked)
+        if order.fileID == nil {
+            switch await self.persistently(FilesService.getFile, GetFileRequest(fileID: batch.inputFileID)) {
+            case .success(let response): if let file = response.file { self.note(file, order) }
+            case .failure(let error): self.cluster.violation("I-01 \(batch.inputFileID) is not there: \(error)")
+            }
+        }
         async let wishes: Void = self.changeOfMind(order, batch.id)
         await self.watch(order, batch.id)
         await wishes
+        guard order.terminal != nil else {
+            order.isChecked = true
+            return
+        }
         await Checker(cluster: self.cluster, calls: self).check(order)
+        if self.world.chance(0.35) { await self.retry(order, batch.id) }
+        if self.world.chance(0.3) { await self.ask(.batchDeleted, order, batch.id) }
         // Some come again for what they have had: nothing of it may have changed.
         guard self.world.chance(0.2) else { return }
         await self.rest(0...600_000)
+        await self.look(order, batch.id)
         await Checker(cluster: self.cluster, calls: self).check(order)
     }
 
-    /// Some batches are cancelled, and some inputs deleted, at any moment.
-    private func changeOfMind(_ order: Order, _ id: String) async {
-        if self.world.chance(0.1) {
-            await self.rest(0...20_000)
-            await self.ask(.inputDeleted, order, id)
-        }
-        guard self.world.chance(0.25) else { return }
-        if !self.world.chance(0.3) { await self.rest(0...60_000) }
-        await self.ask(.cancel, order, id)
-    }
-
-    private func ask(_ event: Event, _ order: Order, _ id: String) async {
-        self.cluster.states.hit(event, id)
-        let asked = self.world.now
-        let hadEnded = self.cluster.states.status(of: id)?.isTerminal ?? false
-        switch event {
-        case .inputDeleted:
-            guard let file = order.fileID else { return }
-            order.isInputDeleted = true
-            _ = await self.persistently(FilesService.deleteFile, DeleteFileRequest(fileID: file))
-        case .cancel:
-            switch await self.persistently(BatchesService.cancelBatch, CancelBatchRequest(batchID: id)) {
-            case .success(let response):
-                if hadEnded { self.cluster.violation("I-05 \(id) was cancelled after its end") }
-                if let batch = response.batch { self.note(batch, order, asked: asked) }
-            case .failure(let error):
-                guard self.cluster.states.status(of: id)?.isTerminal ?? false else {
-                    return self.cluster.violation("\(id) could not be cancelled: \(error)")
-                }
-            }
-        case .crash, .powerLoss, .pause, .diskFull, .outage, .clockJump, .windowEnds, .fileDamaged: break
-        }
-    }
-
     private func watch(_ order: Order, _ id: String) async {
-        while order.terminal == nil {
+        while order.terminal == nil, !order.isDeleted {
             await self.rest(100...3_000)
             await self.look(order, id)
         }
@@ -171,14 +159,26 @@ final class Workload: @unchecked Sendable {
 
     private func look(_ order: Order, _ id: String) async {
         let asked = self.world.now
-        if case .success(let response) = await self.call(BatchesService.getBatch, GetBatchRequest(batchID: id)),
-            let batch = response.batch
-        {
+        let (wasDeleted, pausing) = (order.isDeleted, order.pausing)
+        switch await self.call(BatchesService.getBatch, GetBatchRequest(batchID: id)) {
+        case .success(let response):
+            if wasDeleted { self.cluster.violation("I-01 \(id) is there again after it was deleted") }
+            guard let batch = response.batch else { return }
             self.note(batch, order, asked: asked)
+            // Nobody has asked for anything else meanwhile.
+            guard let isPaused = pausing.isPaused, pausing.wishes == order.pausing.wishes else { return }
+            if batch.status.isPausable, (batch.pausedAt != nil) != isPaused {
+                self.cluster.violation("I-01 \(id) is told to be \(isPaused ? "running" : "paused"), which it is not")
+            }
+        case .failure(let error):
+            guard error.code == .notFound else { return }
+            // A call that was given up may have deleted it later.
+            order.isDeleted = true
+            if order.deletions == 0 { self.cluster.violation("I-01 \(id) is gone") }
         }
     }
 
-    private func note(_ batch: Batch, _ order: Order, asked: Int64) {
+    func note(_ batch: Batch, _ order: Order, asked: Int64) {
         // An answer may have overtaken this one on the way.
         let terminal = asked > order.terminalAt ? order.terminal : nil
         guard order.terminal == nil || terminal != nil else { return }
@@ -193,57 +193,31 @@ final class Workload: @unchecked Sendable {
 
     // MARK: - Uploads
 
-    /// The file of an order: each line names itself; an invalid one names a line twice.
-    static func content(of order: Order) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for line in 0..<order.lines {
-            let text =
-                #"{"custom_id":"\#(Self.customID(order, line))","method":"POST","url":"/v1/chat/completions","#
-                + #""body":\#(Self.body(ofOrder: order.number, line))}"#
-            bytes += Array(text.utf8) + [UInt8(ascii: "\n")]
-        }
-        if !order.isValid { bytes += bytes.prefix { $0 != UInt8(ascii: "\n") } }
-        return bytes
-    }
-
-    /// What an engine is to get for a line.
-    static func body(ofOrder number: Int, _ line: Int) -> String {
-        let model = (number + line / 50) % 7 == 0 ? "model-b" : "model-a"
-        // A mark that the engine refuses for ever on some lines.
-        let mark = line % 97 == 3 ? "!" : ""
-        return #"{"model":"\#(model)","n":"\#(mark)","o":\#(number),"l":\#(line)}"#
-    }
-
-    static func customID(_ order: Order, _ line: Int) -> String { "o\(order.number)-l\(line)" }
-
     /// Uploads with whatever repetitions it takes; nil when the run ended first.
     private func upload(_ order: Order) async -> File? {
-        let content = Self.content(of: order)
+        let content = order.content
+        var tries = 0
         while true {
-            if let file = await self.uploadOnce(content) { return file }
+            tries += 1
+            if case .parts = order.input {
+                let upload = PartsUpload(content, as: "order-\(order.number)-\(tries).jsonl", calls: self)
+                self.uploads.append(upload)
+                if let file = await upload.run() { return file }
+            } else if let file = await self.uploadOnce(content) {
+                return file
+            }
             await self.wait(self.world.random(100...2_000))
         }
     }
 
     private func uploadOnce(_ content: [UInt8]) async -> File? {
         // An upload stays with the scheduler that began it.
-        let scheduler = self.cluster.schedulers[Int(self.world.random() & 1)]
+        let scheduler = self.cluster.someScheduler
         let begin = BeginUploadRequest(purpose: "batch")
         guard case .success(let upload) = await self.call(FilesService.beginUpload, begin, at: scheduler) else {
             return nil
         }
-        var offset = 0
-        while offset < content.count {
-            let chunk = content[offset..<min(offset + Self.chunkBytes, content.count)]
-            let request = WriteChunkRequest(
-                uploadID: upload.uploadID,
-                offset: UInt64(offset),
-                data: ByteBuffer(bytes: chunk),
-                crc32c: Array(chunk).withUnsafeBytes { CRC32C.checksum($0) }
-            )
-            guard await self.retried(FilesService.writeChunk, request, at: scheduler) != nil else { return nil }
-            offset += chunk.count
-        }
+        guard await self.write(content[...], to: upload.uploadID, at: scheduler) else { return nil }
         let complete = CompleteUploadRequest(
             uploadID: upload.uploadID,
             filename: "input.jsonl",
@@ -251,6 +225,23 @@ final class Workload: @unchecked Sendable {
             bytes: UInt64(content.count)
         )
         return await self.retried(FilesService.completeUpload, complete, at: scheduler)?.file
+    }
+
+    /// Sends the bytes of a file or a part, a chunk at a time; false: the scheduler has forgotten it.
+    func write(_ content: ArraySlice<UInt8>, to uploadID: String, at scheduler: SimulatedScheduler) async -> Bool {
+        var offset = 0
+        while offset < content.count {
+            let chunk = content.dropFirst(offset).prefix(Self.chunkBytes)
+            let request = WriteChunkRequest(
+                uploadID: uploadID,
+                offset: UInt64(offset),
+                data: ByteBuffer(bytes: chunk),
+                crc32c: chunk.withUnsafeBytes { CRC32C.checksum($0) }
+            )
+            guard await self.retried(FilesService.writeChunk, request, at: scheduler) != nil else { return false }
+            offset += chunk.count
+        }
+        return true
     }
 
     private func retried<Request, Response>(
@@ -276,13 +267,21 @@ final class Workload: @unchecked Sendable {
         _ request: Request,
         key: String? = nil
     ) async -> Result<Response, RPCError> {
+        await self.untilAnswered(method, request, key: key).answer
+    }
+
+    /// The same, and whether the call was made more than once, so that its effect may be an earlier one's.
+    func untilAnswered<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        key: String? = nil
+    ) async -> (answer: Result<Response, RPCError>, isRepeated: Bool) {
+        var isRepeated = false
         while true {
             let result = await self.call(method, request, key: key)
-            if case .failure(let error) = result, error.isTransient {
-                await self.wait(self.world.random(100...2_000))
-                continue
-            }
-            return result
+            guard case .failure(let error) = result, error.isTransient else { return (result, isRepeated) }
+            isRepeated = true
+            await self.wait(self.world.random(100...2_000))
         }
     }
 
@@ -293,7 +292,7 @@ final class Workload: @unchecked Sendable {
         key: String? = nil,
         at scheduler: SimulatedScheduler? = nil
     ) async -> Result<Response, RPCError> {
-        let target = scheduler ?? self.cluster.schedulers[Int(self.world.random() & 1)]
+        let target = scheduler ?? self.cluster.someScheduler
         await self.wait(self.world.random(0...2))
         guard !self.world.fault(.requestLost, Probability.lostMessage) else {
             return .failure(RPCError(code: .unavailable, message: "the request was lost"))
@@ -309,51 +308,11 @@ final class Workload: @unchecked Sendable {
     }
 
     /// Waits as long as a client of this scenario would.
-    private func rest(_ range: ClosedRange<Int64>) async {
+    func rest(_ range: ClosedRange<Int64>) async {
         await self.wait(self.world.random(range) * self.cluster.scenario.clientStretch)
     }
 
     func wait(_ milliseconds: Int64) async {
         try? await self.process.sleep(milliseconds)
-    }
-}
-
-extension RPCError {
-    /// Whether a stored file is not what was written.
-    var tellsOfDamage: Bool {
-        guard self.code == .dataLoss, let detail = self.details.first else { return false }
-        return (try? ErrorInfo(serialized: detail.value))?.reason == "file_damaged"
-    }
-
-    /// Whether the same call may succeed later; what it did is not known.
-    var isTransient: Bool {
-        switch self.code {
-        case .unavailable, .deadlineExceeded, .aborted, .internal, .cancelled, .resourceExhausted: true
-        default: false
-        }
-    }
-}
-
-extension ProtoMessages.BatchStatus {
-    /// As the REST API spells it.
-    var name: String {
-        switch self {
-        case .validating: "validating"
-        case .inProgress: "in_progress"
-        case .finalizing: "finalizing"
-        case .cancelling: "cancelling"
-        case .completed: "completed"
-        case .failed: "failed"
-        case .expired: "expired"
-        case .cancelled: "cancelled"
-        default: "unknown"
-        }
-    }
-
-    var isTerminal: Bool {
-        switch self {
-        case .completed, .failed, .expired, .cancelled: true
-        default: false
-        }
     }
 }

@@ -146,15 +146,31 @@ public final class MemoryMetadataStore: MetadataStore {
 
 extension MemoryMetadataStore {
     /// All batches that can be read.
-    package func batches() -> [BatchRecord] {
-        let records = self.state.withLock { Array($0.records[.batch, default: [:]].values) }
-        return records.sorted { $0.key.id < $1.key.id }.compactMap { try? $0.decoded(BatchRecord.self).object }
-    }
+    package func batches() -> [BatchRecord] { self.objects() }
 
     /// The files' records.
-    package func files() -> [FileRecord] {
-        let records = self.state.withLock { Array($0.records[.file, default: [:]].values) }
-        return records.sorted { $0.key.id < $1.key.id }.compactMap { try? $0.decoded(FileRecord.self).object }
+    package func files() -> [FileRecord] { self.objects() }
+
+    /// The uploads' records.
+    package func uploads() -> [UploadRecord] { self.objects() }
+
+    /// The records of uploads' parts.
+    package func parts() -> [UploadPartRecord] { self.objects() }
+
+    private func objects<Object: StoredObject>() -> [Object] {
+        let records = self.state.withLock { Array($0.records[Object.kind, default: [:]].values) }
+        return records.sorted { $0.key.id < $1.key.id }.compactMap { try? $0.decoded(Object.self).object }
+    }
+
+    /// What all records together count towards quotas.
+    package func weight() -> RecordWeight {
+        self.state.withLock { state in
+            state.records.values.joined().reduce(into: RecordWeight()) { sum, record in
+                sum.bytes += record.value.weight.bytes
+                sum.requests += record.value.weight.requests
+                sum.tokens += record.value.weight.tokens
+            }
+        }
     }
 
     /// Who has a claim under a live lease.
