@@ -56,8 +56,9 @@ class History:
     files: dict = dataclasses.field(default_factory=dict)
     lines: dict = dataclasses.field(default_factory=dict)
     blobs: set | None = None
-    # What may run again after a crash, and how much memory a scheduler may take and took.
+    # What may run again after a crash or the loss of a lease, and how much memory a scheduler may take and took.
     crashes: int = 0
+    lost_leases: int = 0
     in_flight: int = 0
     memory_limit: int | None = None
     memory: list = dataclasses.field(default_factory=list)
@@ -185,8 +186,9 @@ def counts_conserve(history):
 def re_execution_is_bounded(history):
     times = collections.Counter((e.batch, e.line) for e in history.executions)
     repeats = sum(times.values()) - len(times)
-    if repeats > history.crashes * history.in_flight:
-        yield f"I-07 {repeats} lines ran again after {history.crashes} crashes with {history.in_flight} in flight"
+    ends = history.crashes + history.lost_leases
+    if repeats > ends * history.in_flight:
+        yield f"I-07 {repeats} lines ran again after {ends} crashes and lost leases with {history.in_flight} in flight"
 
 
 def cancel_is_bounded(history):

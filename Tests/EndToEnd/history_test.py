@@ -113,6 +113,14 @@ class Planted(unittest.TestCase):
         history.executions.append(Execution("batch_1", 0, 105))
         self.assertEqual(violations(history), [])
 
+    def test_I07_a_lost_lease_explains_as_many_as_were_in_flight(self):
+        history = good()
+        history.lost_leases = 1
+        history.executions.append(Execution("batch_1", 0, 105))
+        self.assertEqual(violations(history), [])
+        history.executions += [Execution("batch_1", line, 106) for line in range(3)]
+        self.assertTrue(any(text.startswith("I-07") for text in violations(history)))
+
     def test_I09_a_line_is_sent_after_the_cancel(self):
         self.expect("I-09", lambda h: h.executions.append(Execution("batch_2", 1, 112)))
 

@@ -1,10 +1,13 @@
 """T-19, T-20, T-24: a gateway and a scheduler with a bad network between them. Calls fail clearly or are repeated, and
 at the end the history of all calls fits what is stored and what ran."""
 
+import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
+import sqlite3
 import sys
 import time
 import unittest
@@ -13,7 +16,7 @@ import httpx
 
 from fault_proxy import TO_CLIENT, TO_SERVER, FaultProxy
 from history import violations
-from recorded import RecordedServices
+from recorded import RecordedServices, executions
 from services import wait_for
 
 # 1: a reset at every byte; the others for a faster run.
@@ -22,6 +25,8 @@ WORKERS = 2
 # A call may take 30 s until the gateway gives up, and the HTTP client must outlast that.
 CALL_SECONDS = 30
 SLACK_SECONDS = 10
+# Of one batch.
+MOST_LINES = 100
 SCHEDULER = ("--engine-concurrency", 8, "--lease", "2s", "--sweep-interval", "1s")
 
 
@@ -30,6 +35,8 @@ class LinkedServices(RecordedServices):
 
     def __init__(self, **options):
         super().__init__(scheduler=SCHEDULER, **options)
+        # With a lease that is lost go the answers that were not synced under it, as many as there are lines at worst.
+        self.history.in_flight = MOST_LINES
 
     def start_pair(self):
         self.scheduler = self.start_scheduler()
@@ -248,6 +255,27 @@ class SlowLink(Link):
         self.check(services)
 
 
+class LostLeases(Link):
+    def test_T28_I07_a_scheduler_that_stood_still_until_its_lease_ended_runs_a_line_once_more_at_most(self):
+        services = self.start(engine=("--time-to-first-token", "100ms"))
+        order, _, batch = services.order(["Hello"] * MOST_LINES)
+        wait_for(lambda: len(list(executions(services.witness))) >= MOST_LINES // 4, "some lines")
+        services.scheduler.pause()
+        wait_for(lambda: self.lease_has_ended(services), "the end of the lease")
+        services.scheduler.go_on()
+        self.assertEqual(services.ended(order, batch)["request_counts"]["completed"], MOST_LINES)
+        self.check(services)
+        self.assertGreater(services.history.lost_leases, 0)
+        times = collections.Counter(line for _, line, _ in executions(services.witness))
+        self.assertLessEqual(max(times.values()), 1 + services.history.lost_leases)
+
+    def lease_has_ended(self, services):
+        """By the clock that leases are kept by."""
+        with contextlib.closing(sqlite3.connect(services.path / "data" / "backfill.sqlite")) as database:
+            [ends_at] = database.execute("SELECT max(ends_at) FROM lease").fetchone()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) * 1_000 > ends_at
+
+
 class Partitions(Link):
     """T-24. The waits are the product's time-outs, so that all of them run at the same time."""
 
@@ -271,7 +299,7 @@ class Partitions(Link):
         services = LinkedServices(engine=("--time-to-first-token", "100ms"))
         services.http.timeout = CALL_SECONDS + SLACK_SECONDS
         try:
-            order, _, batch = services.order(["Hello"] * 100)
+            order, _, batch = services.order(["Hello"] * MOST_LINES)
             fault(services.proxy)
             began = time.monotonic()
             during = [services.status("GET", f"/v1/batches/{batch}")]
@@ -301,7 +329,7 @@ class Partitions(Link):
         self.assertLess(failed_after, CALL_SECONDS + SLACK_SECONDS)
         self.assertIn(200, after, f"no answer within {recovered_after:.0f} s after the link came back")
         self.assertLess(recovered_after, 2 * SLACK_SECONDS)
-        self.assertEqual((found, crashes), ([100], 0))
+        self.assertEqual((found, crashes), ([MOST_LINES], 0))
 
     def test_T24_a_partition_is_told_and_forgotten(self):
         self.check_partition("both ways")

@@ -176,6 +176,8 @@ class RecordedServices(Services):
                 if file not in history.lines:
                     history.lines[file] = [json.loads(line)["custom_id"] for line in self.content(file).splitlines()]
         history.executions = [Execution(*execution) for execution in executions(self.witness)]
+        # A machine that is busy may keep a scheduler from renewing its lease, which then stops what it does.
+        history.lost_leases = (self.path / "backfill-scheduler.log").read_text().count("the lease is lost")
         if with_blobs:
             wait_for(lambda: self.blobs() == set(history.files), "the sweep", PATIENCE) if history.files else None
             history.blobs = self.blobs()
