@@ -95,6 +95,10 @@ bench-transfers: ## measure uploads and downloads of 200 MB against nginx, and t
 	@scripts/deps.sh bench
 	@Benchmarks/bench_transfers.sh
 
+.PHONY: study-large-upload
+study-large-upload: deps ## upload 8 GiB in parts, have them composed, and print times and memory; needs 17 GB of disk
+	@Benchmarks/large_upload.sh
+
 SEEDS ?= 20
 FIRST ?= 1
 BATCHES ?= 90
