@@ -36,6 +36,27 @@ struct FencingTests {
         #expect(engine.sent.withLock { $0 } == 1)
     }
 
+    @Test("a pause holds against who has read the batch before it")
+    func anEarlierReadingDoesNotEndAPause() async throws {
+        let owner = try await LeaseOwner()
+        let engine = CountingEngine()
+        let dispatcher = Dispatcher(
+            retry: RetryPolicy(),
+            ownership: owner.ownership,
+            platform: owner.platform,
+            logger: owner.logger
+        )
+        let index = dispatcher.add(engine, concurrency: 8)
+        dispatcher.engineIsReady(index, models: ["m"])
+        let job = try owner.job(lines: 1)
+        dispatcher.setPaused(true, job, version: 2)
+        dispatcher.setPaused(false, job, version: 1)
+        dispatcher.offer([LineRequest(job: job, line: 0, model: "m", body: [])], of: job, model: "m")
+        #expect(engine.sent.withLock { $0 } == 0)
+        dispatcher.setPaused(false, job, version: 3)
+        #expect(engine.sent.withLock { $0 } == 1)
+    }
+
     @Test("I-08 T-28 answers whose sync ends after the lease do not count")
     func answersThatAreSyncedTooLateDoNotCount() async throws {
         let owner = try await LeaseOwner()

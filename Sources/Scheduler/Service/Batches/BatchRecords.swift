@@ -17,6 +17,8 @@ struct BatchRecords: Sendable {
     struct Change: Sendable {
         var outcome: BatchStateMachine.Outcome
         var record: BatchRecord
+        /// The version of the record.
+        var version: Int64
     }
 
     func get(_ id: String) async throws(StoreError) -> BatchRecord? {
@@ -39,11 +41,13 @@ struct BatchRecords: Sendable {
             if let epoch, stored.object.epoch != epoch { throw .fenced }
             var machine = BatchStateMachine(stored.object)
             let outcome = event(&machine)
-            guard outcome == .changed else { return Change(outcome: outcome, record: stored.object) }
+            guard outcome == .changed else {
+                return Change(outcome: outcome, record: stored.object, version: stored.version)
+            }
             do throws(StoreError) {
                 let update = try StoredRecord(machine.record, version: stored.version)
                 try await self.store.apply(self.fence + [.update(update)] + changes)
-                return Change(outcome: .changed, record: machine.record)
+                return Change(outcome: .changed, record: machine.record, version: stored.version + 1)
             } catch {
                 guard error == .conflict else { throw error }
             }

@@ -35,7 +35,7 @@ extension BatchesHandlers {
                 reason: isPaused ? "batch_not_pausable" : "batch_not_resumable"
             )
         }
-        self.runner.setPaused(isPaused, id)
+        self.runner.noteWish(change.record, version: change.version)
         return self.live(change.record)
     }
 

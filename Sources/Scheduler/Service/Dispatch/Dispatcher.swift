@@ -145,8 +145,12 @@ extension Dispatcher {
     }
 
     /// Whether the client wants the job's lines to wait; what is at an engine goes on.
-    func setPaused(_ isPaused: Bool, _ job: RunningJob) {
-        self.state.withLock { isPaused ? $0.park(.job(job.number)) : $0.unpark(.job(job.number)) }
+    /// - Parameter version: the record's that says so. Who has read an earlier one may come later, and is not heard.
+    func setPaused(_ isPaused: Bool, _ job: RunningJob, version: Int64) {
+        self.state.withLock { state in
+            guard job.isNews(version) else { return }
+            if isPaused { state.park(.job(job.number)) } else { state.unpark(.job(job.number)) }
+        }
         if !isPaused { self.pump() }
     }
 

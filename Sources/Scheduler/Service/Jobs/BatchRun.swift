@@ -268,9 +268,11 @@ struct BatchRun: Sendable {
             }
         }
         // What was stored before anybody could tell this job.
-        let stored = try await self.records.get(self.id)
-        if stored?.status == .cancelling { job.send(.cancelRequested) }
-        if stored?.pausedAt != nil { self.environment.dispatcher.setPaused(true, job) }
+        if let stored = try await self.environment.store.get(BatchRecord.self, self.id) {
+            if stored.object.status == .cancelling { job.send(.cancelRequested) }
+            let isPaused = stored.object.pausedAt != nil
+            self.environment.dispatcher.setPaused(isPaused, job, version: stored.version)
+        }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await job.committer.run() }
             let result = await self.firstEvent(work)

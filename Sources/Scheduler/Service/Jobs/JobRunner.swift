@@ -100,10 +100,10 @@ extension JobRunner {
         self.state.withLock { $0.active[id]?.job }?.send(.cancelRequested)
     }
 
-    /// A stored pause, or its end: tells the batch if it runs here.
-    func setPaused(_ isPaused: Bool, _ id: String) {
-        guard let job = self.state.withLock({ $0.active[id]?.job }), !job.isEnding else { return }
-        self.environment.dispatcher.setPaused(isPaused, job)
+    /// A batch's record as it is stored under a version: tells the batch, if it runs here, whether it is paused.
+    func noteWish(_ record: BatchRecord, version: Int64) {
+        guard let job = self.state.withLock({ $0.active[record.id]?.job }), !job.isEnding else { return }
+        self.environment.dispatcher.setPaused(record.pausedAt != nil, job, version: version)
     }
 
     /// What keeps a batch that runs here from storing its results; nil: nothing.

@@ -41,8 +41,8 @@ struct ProgressReporter: Service {
 
     private func change(of batch: ActiveBatch) async throws -> RecordChange? {
         guard let stored = try await self.environment.store.get(BatchRecord.self, batch.id) else { return nil }
-        // Another scheduler may have stored it; and two calls that came together may have been told in the wrong order.
-        self.runner.setPaused(stored.object.pausedAt != nil, batch.id)
+        // Another scheduler may have stored it.
+        self.runner.noteWish(stored.object, version: stored.version)
         var machine = BatchStateMachine(stored.object)
         let sums = batch.job?.committer.sums ?? (counts: stored.object.counts, usage: stored.object.usage)
         let outcome = machine.progressed(

@@ -48,6 +48,7 @@ final class RunningJob: Sendable {
     private let queued = Atomic<Int>(0)
     private let inFlight = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
+    private let recordVersion = Atomic<Int64>(0)
 
     init(
         number: Int,
@@ -84,6 +85,12 @@ final class RunningJob: Sendable {
     func beginEnding() {
         self.ending.store(true, ordering: .sequentiallyConsistent)
         self.demandSignal.finish()
+    }
+
+    /// Whether a version of the batch's record is not older than all that were asked about. The dispatcher asks under its
+    /// lock, so that what follows from it comes in the same order.
+    func isNews(_ version: Int64) -> Bool {
+        self.recordVersion.max(version, ordering: .relaxed).oldValue <= version
     }
 
     /// Lines wait for a place at an engine.
