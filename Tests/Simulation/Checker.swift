@@ -56,7 +56,9 @@ struct Checker {
                 self.cluster.violation("I-04 \(batch.id) lost line \(line) of \(order.lines.count), \(batch.status)")
             }
         }
-        order.failed = order.lines.indices.filter { seen[$0] == "error" }
+        // One that ended before its validation is retried as a whole.
+        let neverRan = batch.inProgressAt == nil && batch.status != .failed && order.isValid
+        order.failed = order.lines.indices.filter { neverRan || seen[$0] == "error" }
         await self.checkInput(of: order)
         guard !order.isChecked else { return }
         order.isChecked = true
@@ -111,9 +113,7 @@ struct Checker {
     /// The input is what was uploaded until somebody deletes it.
     private func checkInput(of order: Order) async {
         guard let file = order.fileID else { return }
-        let content = await self.content(of: file) {
-            order.isInputDeleted || order.fileExpiresAt.map(self.cluster.mayBeOver) ?? false
-        }
+        let content = await self.content(of: file) { self.cluster.mayBeGone(inputOf: order) }
         if let content, content != order.content {
             self.cluster.violation("I-01 \(file) is not what was uploaded")
         }

@@ -18,6 +18,8 @@ final class Cluster: @unchecked Sendable {
     /// Lines that damage may have cost.
     private(set) var flips = 0
     var violations: [String] = []
+    /// Files that a client has asked to delete.
+    var deletedFiles: Set<String> = []
     /// Asks for something about a batch as its client.
     var askClient: (_ event: Event, _ batch: BatchRecord) -> Void = { _, _ in }
     /// What an engine is to get for a line of an order; nil: there is none.
@@ -83,6 +85,11 @@ final class Cluster: @unchecked Sendable {
     /// Whether a scheduler may think that a time, in Unix seconds, has come.
     func mayBeOver(_ unixSecond: Int64) -> Bool {
         SimulatedProcess.milliseconds(untilUnixSecond: unixSecond, at: self.world.now) <= Self.clockTolerance
+    }
+
+    /// Whether the input of an order may have been deleted, or have expired.
+    func mayBeGone(inputOf order: Order) -> Bool {
+        order.fileID.map(self.deletedFiles.contains) ?? false || order.fileExpiresAt.map(self.mayBeOver) ?? false
     }
 
     // MARK: - Faults from outside

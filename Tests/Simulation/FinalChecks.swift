@@ -34,7 +34,7 @@ struct FinalChecks {
                 let state = own.first.map { "\($0.status), \($0.counts), \($0.waitingReason ?? "")" } ?? "not created"
                 self.cluster.violation("I-11 order \(order.number) of \(order.lines.count) lines did not end: \(state)")
             }
-            guard let file = order.fileID, !order.isInputDeleted else { continue }
+            guard let file = order.fileID, !self.cluster.deletedFiles.contains(file) else { continue }
             let left = order.fileExpiresAt.map {
                 SimulatedProcess.milliseconds(untilUnixSecond: $0, at: self.cluster.world.now)
             }

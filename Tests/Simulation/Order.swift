@@ -54,7 +54,6 @@ final class Order: @unchecked Sendable {
     var fileExpiresAt: Int64?
     var batchID: String?
     var hasShortWindow = false
-    var isInputDeleted = false
     var pausing = Pausing()
     /// How often its client has asked to delete the batch, and whether it is gone.
     var deletions = 0
@@ -63,7 +62,7 @@ final class Order: @unchecked Sendable {
     var last: Batch?
     var terminal: Batch?
     var terminalAt: Int64 = .max
-    /// Places of the lines that are in its error file, once it was looked at.
+    /// Places of the lines that a retry has, once its files were looked at.
     var failed: [Int]?
     var isChecked = false
 

@@ -24,7 +24,7 @@ extension Workload {
         switch event {
         case .inputDeleted:
             guard let file = order.fileID else { return }
-            order.isInputDeleted = true
+            self.cluster.deletedFiles.insert(file)
             _ = await self.persistently(FilesService.deleteFile, DeleteFileRequest(fileID: file))
         case .cancel: await self.cancel(order, id)
         case .batchPaused: await self.pauseForAWhile(order, id)
@@ -172,7 +172,8 @@ extension Workload {
     private func mayRefuse(_ first: Order, _ error: RPCError) -> Bool {
         switch error.reason {
         case "nothing_to_retry": first.failed?.isEmpty ?? true
-        case "file_not_found": first.isInputDeleted || first.fileExpiresAt.map(self.cluster.mayBeOver) ?? false
+        case "invalid_input_file": !first.isValid || first.terminal?.status == .failed
+        case "file_not_found": self.cluster.mayBeGone(inputOf: first)
         case "file_damaged", "input_file_damaged": self.cluster.damage.hasHit(filesOf: first)
         case "batch_not_found": first.deletions > 0
         default: false

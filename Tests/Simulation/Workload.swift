@@ -123,7 +123,10 @@ final class Workload: @unchecked Sendable {
         if order.fileID == nil {
             switch await self.persistently(FilesService.getFile, GetFileRequest(fileID: batch.inputFileID)) {
             case .success(let response): if let file = response.file { self.note(file, order) }
-            case .failure(let error): self.cluster.violation("I-01 \(batch.inputFileID) is not there: \(error)")
+            case .failure(let error):
+                order.fileID = batch.inputFileID
+                guard error.code != .notFound || !self.cluster.mayBeGone(inputOf: order) else { break }
+                self.cluster.violation("I-01 \(batch.inputFileID) is not there: \(error)")
             }
         }
         async let wishes: Void = self.changeOfMind(order, batch.id)
