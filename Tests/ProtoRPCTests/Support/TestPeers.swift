@@ -156,7 +156,7 @@ extension RPCClient {
         }
     }
 
-    private func untilChanged(_ condition: () -> Bool) async {
+    func untilChanged(_ condition: () -> Bool) async {
         while !Task.isCancelled {
             let change = self.links.changes
             if condition() { return }

@@ -22,6 +22,12 @@ final class ClientConnection: Sendable {
         case halfClose(ClientStream)
         /// Its caller has left a stream.
         case leave(ClientStream)
+        /// A request to an engine.
+        case begin(InferenceCall)
+        /// Such a request may have something to send.
+        case goOn(InferenceCall)
+        /// Nobody wants its answer any more.
+        case leaveCall(InferenceCall)
     }
 
     let endpoint: RPCClient.Endpoint
@@ -81,10 +87,11 @@ final class ClientConnection: Sendable {
     }
 
     /// What the next call has to expect here.
-    func prospects(wasTried: Bool, now: NIODeadline) -> ServerProspects {
+    func prospects(wasTried: Bool, isElsewhere: Bool, now: NIODeadline) -> ServerProspects {
         ServerProspects(
             wasTried: wasTried,
             isSuspect: self.suspectUntil.load(ordering: .relaxed) > now.uptimeNanoseconds,
+            isElsewhere: isElsewhere,
             load: self.callsInFlight.load(ordering: .relaxed)
         )
     }
@@ -111,7 +118,7 @@ final class ClientConnection: Sendable {
     }
 
     /// Takes a place among the calls in flight; each success has to be followed by `leave`.
-    private func enter() -> RPCError? {
+    func enter() -> RPCError? {
         let inFlight = self.callsInFlight.add(1, ordering: .relaxed).newValue
         guard inFlight > self.maximumCallsInFlight else { return nil }
         self.callsInFlight.subtract(1, ordering: .relaxed)
@@ -189,6 +196,23 @@ final class ClientConnection: Sendable {
         self.leave()
     }
 
+    /// Sends a request to an engine; false: the connection is gone. `enter` has to come before.
+    func begin(_ call: InferenceCall) -> Bool {
+        guard self.channel.eventLoop.inEventLoop else { return self.submit(.begin(call)) }
+        self.handler.value.begin(call)
+        return true
+    }
+
+    /// A request to an engine may have something to send.
+    func goOn(_ call: InferenceCall) {
+        if self.channel.eventLoop.inEventLoop { self.handler.value.send(call) } else { self.submit(.goOn(call)) }
+    }
+
+    /// Nobody wants the answer to a request any more.
+    func leave(_ call: InferenceCall) {
+        if self.channel.eventLoop.inEventLoop { self.handler.value.leave(call) } else { self.submit(.leaveCall(call)) }
+    }
+
     /// A stream has room for a frame that was held back.
     func resumeReading() {
         self.channel.eventLoop.execute {
@@ -261,7 +285,9 @@ final class ClientConnection: Sendable {
                 callback.finish(.failure(RPCError(code: .unavailable, message: message, notSent: true)))
             case .open(let stream, _):
                 stream.fail(RPCError(code: .unavailable, message: message, notSent: true), atOnce: true)
-            case .forget, .message, .halfClose, .leave: break
+            case .begin(let call):
+                call.failed(RPCError(code: .unavailable, message: message, notSent: true))
+            case .forget, .message, .halfClose, .leave, .goOn, .leaveCall: break
             }
         }
         self.outbound.close()

@@ -29,6 +29,9 @@ extension ClientConnectionHandler {
                 self.send(ByteBuffer(), on: stream, flags: flags, context: context)
             case .leave(let stream):
                 self.leave(stream, context: context)
+            case .begin(let call): self.begin(call)
+            case .goOn(let call): self.send(call)
+            case .leaveCall(let call): self.leave(call)
             }
         }
         self.batch.removeAll(keepingCapacity: true)
@@ -76,7 +79,7 @@ extension ClientConnectionHandler {
         }
     }
 
-    private func flushSoon(_ context: ChannelHandlerContext) {
+    func flushSoon(_ context: ChannelHandlerContext) {
         guard !self.willFlush else { return }
         self.willFlush = true
         context.eventLoop.assumeIsolated().execute {
@@ -189,6 +192,7 @@ extension ClientConnectionHandler: FrameHolder {
 
     func goOn(_ context: ChannelHandlerContext) {
         self.readFrames(context)
+        self.tellArrivals()
         self.readOn(context)
         self.closeIfDone(context)
     }

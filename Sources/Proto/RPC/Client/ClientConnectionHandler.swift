@@ -26,6 +26,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// Whether frames of calls from the event loop are about to be flushed.
     var willFlush = false
     var held = HeldFrame()
+    /// Calls whose callers are to be told once all that has come is taken in.
+    var arrived: [InferenceCall] = []
+    /// Calls that have something to send and wait for room in the socket.
+    var blocked: [InferenceCall] = []
 
     let hello: HelloRequest
     let keepAliveSettings: KeepAlive?
@@ -73,6 +77,16 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         self.closeIfDone(context)
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.tellArrivals()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.sendBlocked() }
+        context.fireChannelWritabilityChanged()
+    }
+
     func readFrames(_ context: ChannelHandlerContext) {
         do throws(FrameError) {
             while self.held.frame == nil, let event = try self.decoder.next() {
@@ -107,6 +121,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             case .call(let call): call.finish(outcome)
             case .callback(let callback): callback.finish(outcome)
             case .stream(let stream): stream.state.withMachine { $0.responseReceived(outcome) }
+            case .inference(let call): self.answered(call, outcome)
             case .session(let call): self.answered(call, outcome, context: context)
             }
         case .data:
@@ -128,6 +143,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             break
         case .deliver(.session):
             self.watched(frame, context: context)
+        case .deliver(.inference(let call)):
+            self.received(frame, for: call)
         case .deliver(.stream(let stream)):
             switch stream.state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
             case .accepted: break
@@ -178,6 +195,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             // Messages that came before are good.
             caller.fail(.unavailable, message, atOnce: false)
         }
+        self.tellArrivals()
+        self.blocked = []
         self.connection?.closed()
         self.connection = nil
         self.context = nil

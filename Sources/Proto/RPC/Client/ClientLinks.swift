@@ -3,10 +3,12 @@ import Synchronization
 
 /// All links of a client: which connection takes a call, and who waits for one.
 final class ClientLinks: Sendable {
-    /// One server on one lane.
-    struct Key: Sendable, Hashable {
+    /// One connection to one server on one lane.
+    struct Key: Sendable {
         var endpoint: RPCClient.Endpoint
         var lane: RPCClient.Lane
+        /// The event loop of the connection; nil: any.
+        var eventLoop: (any EventLoop)?
     }
 
     enum Choice {
@@ -25,18 +27,29 @@ final class ClientLinks: Sendable {
         var links: [Link]
         /// Counts changes, so that none is missed between a choice and the wait that follows it.
         var changes: UInt64 = 0
-        var waiters: [ObjectIdentifier: Gate] = [:]
+        var waiters: [UInt64: @Sendable () -> Void] = [:]
+        var lastWaiter: UInt64 = 0
     }
 
     /// The links, by their index.
     let keys: [Key]
     private let state: Mutex<State>
 
-    init(endpoints: [RPCClient.Endpoint], lanes: [RPCClient.Lane], backOff: BackOff) {
+    /// - Parameter controlLoops: event loops each of which has a control connection of its own to each server; none:
+    ///   there is one, on any loop.
+    init(
+        endpoints: [RPCClient.Endpoint],
+        lanes: [RPCClient.Lane],
+        controlLoops: [any EventLoop] = [],
+        backOff: BackOff
+    ) {
         var seen: Set<RPCClient.Endpoint> = []
         let distinct = endpoints.filter { seen.insert($0).inserted }
         let keys = distinct.flatMap { endpoint in
-            lanes.map { Key(endpoint: endpoint, lane: $0) }
+            lanes.flatMap { lane in
+                let loops = lane == .control && !controlLoops.isEmpty ? controlLoops.map(Optional.some) : [nil]
+                return loops.map { Key(endpoint: endpoint, lane: lane, eventLoop: $0) }
+            }
         }
         self.keys = keys
         self.state = Mutex(State(links: keys.map { Link(key: $0, machine: .init(backOff: backOff)) }))
@@ -44,11 +57,14 @@ final class ClientLinks: Sendable {
 
     /// The connection on which a call has the best prospects (`ServerProspects`), or what else the call has to do.
     ///
-    /// - Parameter tried: servers that have failed the call and come last.
+    /// - Parameters:
+    ///   - tried: servers that have failed the call and come last.
+    ///   - eventLoop: where the caller lives; a connection there is better than another.
     func choose(
         lane: RPCClient.Lane,
         endpoint: RPCClient.Endpoint?,
         besides tried: Set<RPCClient.Endpoint> = [],
+        near eventLoop: (any EventLoop)? = nil,
         now: NIODeadline = .now()
     ) -> Choice {
         self.state.withLock { state in
@@ -60,7 +76,11 @@ final class ClientLinks: Sendable {
                     // Its link is about to learn of it and to connect again.
                     isWorthWaiting = true
                 case .ready(let connection):
-                    let prospects = connection.prospects(wasTried: tried.contains(link.key.endpoint), now: now)
+                    let prospects = connection.prospects(
+                        wasTried: tried.contains(link.key.endpoint),
+                        isElsewhere: eventLoop.map { $0 !== connection.channel.eventLoop } ?? false,
+                        now: now
+                    )
                     if best.map({ prospects < $0.prospects }) ?? true { best = (connection, prospects) }
                 case .soon:
                     isWorthWaiting = true
@@ -98,13 +118,14 @@ final class ClientLinks: Sendable {
     /// Servers to which both lanes are connected.
     var connectedEndpoints: [RPCClient.Endpoint] {
         self.state.withLock { state in
-            var missing: Set<RPCClient.Endpoint> = []
+            var connected: [RPCClient.Endpoint: Set<RPCClient.Lane>] = [:]
             for link in state.links {
-                if case .ready(let connection) = link.machine.availability, !connection.hasEnded { continue }
-                missing.insert(link.key.endpoint)
+                guard case .ready(let connection) = link.machine.availability, !connection.hasEnded else { continue }
+                connected[link.key.endpoint, default: []].insert(link.key.lane)
             }
-            var seen = missing
-            return state.links.map(\.key.endpoint).filter { seen.insert($0).inserted }
+            let lanes = Set(state.links.map(\.key.lane))
+            var seen: Set<RPCClient.Endpoint> = []
+            return state.links.map(\.key.endpoint).filter { connected[$0] == lanes && seen.insert($0).inserted }
         }
     }
 
@@ -120,7 +141,7 @@ final class ClientLinks: Sendable {
             return (result, Array(state.waiters.values))
         }
         for waiter in waiters {
-            waiter.open()
+            waiter()
         }
         return result
     }
@@ -128,16 +149,37 @@ final class ClientLinks: Sendable {
     /// Waits for a change after `since`, at most for `timeout`, or until the task is cancelled.
     func waitForChange(since: UInt64, timeout: TimeAmount, on eventLoop: any EventLoop) async {
         let gate = Gate()
-        let mustWait = self.state.withLock { state in
-            guard state.changes == since else { return false }
-            state.waiters[ObjectIdentifier(gate)] = gate
-            return true
-        }
-        guard mustWait else { return }
+        guard let number = self.register(since: since, { gate.open() }) else { return }
         let timer = eventLoop.scheduleTask(in: timeout) { gate.open() }
         await gate.wait()
         timer.cancel()
-        self.state.withLock { _ = $0.waiters.removeValue(forKey: ObjectIdentifier(gate)) }
+        self.state.withLock { _ = $0.waiters.removeValue(forKey: number) }
+    }
+
+    /// Calls `body` on an event loop, once, after a change after `since` or after `timeout`.
+    func onChange(
+        since: UInt64,
+        within timeout: TimeAmount,
+        on eventLoop: any EventLoop,
+        _ body: @escaping @Sendable () -> Void
+    ) {
+        let promise = eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenSuccess(body)
+        guard let number = self.register(since: since, { promise.succeed() }) else { return promise.succeed() }
+        let timer = eventLoop.scheduleTask(in: timeout) {
+            if self.state.withLock({ $0.waiters.removeValue(forKey: number) }) != nil { promise.succeed() }
+        }
+        promise.futureResult.whenSuccess { timer.cancel() }
+    }
+
+    /// Adds who is told of the next change; nil: it has come already.
+    private func register(since: UInt64, _ waiter: @escaping @Sendable () -> Void) -> UInt64? {
+        self.state.withLock { state in
+            guard state.changes == since else { return nil }
+            state.lastWaiter += 1
+            state.waiters[state.lastWaiter] = waiter
+            return state.lastWaiter
+        }
     }
 
     /// Tells which servers were tried and why they cannot be used.

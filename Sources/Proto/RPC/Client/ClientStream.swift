@@ -67,6 +67,8 @@ enum ClientCaller: Sendable {
     case call(ClientCall)
     case callback(ClientCallback)
     case stream(ClientStream)
+    /// A request to an engine that is told what comes.
+    case inference(InferenceCall)
     /// The connection itself.
     case session(SessionCall)
 
@@ -76,6 +78,7 @@ enum ClientCaller: Sendable {
         case .call(let call): call.finish(.failure(error))
         case .callback(let callback): callback.finish(.failure(error))
         case .stream(let stream): stream.fail(error, atOnce: true)
+        case .inference(let call): call.failed(error)
         case .session: break
         }
     }
@@ -85,6 +88,7 @@ enum ClientCaller: Sendable {
         case .call(let call): call.fail(code, message)
         case .callback(let callback): callback.finish(.failure(RPCError(code: code, message: message)))
         case .stream(let stream): stream.fail(RPCError(code: code, message: message), atOnce: atOnce)
+        case .inference(let call): call.failed(RPCError(code: code, message: message))
         case .session: break
         }
     }

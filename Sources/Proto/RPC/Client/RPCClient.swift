@@ -6,7 +6,8 @@ public import ServiceLifecycle
 
 /// Makes ttrpc calls to one or more servers over TCP, and opens streams to them.
 ///
-/// While `run()` is running it keeps one connection per server and lane, and connects again when one is lost. A call
+/// While `run()` is running it keeps one connection per server and lane, or some on the control lane
+/// (`RPCClientConfiguration.controlConnections`), and connects again when one is lost. A call
 /// goes to the connected server with the fewest calls in flight, and again to another when it was not run (`RetryPolicy`).
 public final class RPCClient: Service {
     let configuration: RPCClientConfiguration
@@ -20,6 +21,7 @@ public final class RPCClient: Service {
         self.links = ClientLinks(
             endpoints: configuration.endpoints,
             lanes: configuration.lanes,
+            controlLoops: configuration.controlLoops,
             backOff: configuration.backOff
         )
     }
@@ -34,9 +36,11 @@ public final class RPCClient: Service {
                 var logger = self.logger
                 logger[metadataKey: "endpoint"] = "\(key.endpoint)"
                 logger[metadataKey: "lane"] = "\(key.lane)"
+                var configuration = self.configuration
+                if let eventLoop = key.eventLoop { configuration.eventLoopGroup = eventLoop }
                 let connector = ClientConnector(
                     endpoint: key.endpoint,
-                    configuration: self.configuration,
+                    configuration: configuration,
                     logger: logger
                 )
                 let link = ClientLink(index: index, links: self.links, connector: connector)

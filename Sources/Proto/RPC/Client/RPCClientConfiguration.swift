@@ -10,6 +10,9 @@ public struct RPCClientConfiguration: Sendable {
     public var tls: RPCClientTLS?
     /// Event loops that do the socket work. Default: the process-wide group.
     public var eventLoopGroup: any EventLoopGroup
+    /// Control connections to each server, 1 to `maximumControlConnections`, but no more than there are event loops: each
+    /// has a loop of its own then, and requests from that loop take it, without a hop between threads. Default 1.
+    public var controlConnections = 1
     /// Time for one attempt to connect. Default 5 s.
     public var connectTimeout: Duration
     /// Longest that a call waits for the first attempt to connect; its own timeout bounds it as well. Default 1 s.
@@ -40,6 +43,15 @@ public struct RPCClientConfiguration: Sendable {
     var streamIDs: Range<UInt32> = 1..<((1 << 31) - (1 << 20))
     /// Lanes that are connected.
     var lanes = RPCClient.Lane.allCases
+
+    /// Most control connections to a server, which has 256 for all its clients.
+    public static let maximumControlConnections = 8
+
+    /// The event loops that have a control connection of their own; none: there is one, on any loop.
+    var controlLoops: [any EventLoop] {
+        let count = min(self.controlConnections, Self.maximumControlConnections)
+        return count > 1 ? Array(self.eventLoopGroup.makeIterator().prefix(count)) : []
+    }
 
     /// Makes settings.
     public init(

@@ -10,12 +10,15 @@ struct ServerProspects: Comparable {
     var wasTried: Bool
     /// Whether it has just failed another.
     var isSuspect: Bool
+    /// Whether its connection is on another event loop than the caller.
+    var isElsewhere = false
     /// Its calls in flight.
     var load: Int
 
     static func < (left: Self, right: Self) -> Bool {
         if left.wasTried != right.wasTried { return right.wasTried }
         if left.isSuspect != right.isSuspect { return right.isSuspect }
+        if left.isElsewhere != right.isElsewhere { return right.isElsewhere }
         return left.load < right.load
     }
 }

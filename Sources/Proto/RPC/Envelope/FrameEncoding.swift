@@ -46,6 +46,24 @@ enum FrameEncoding {
         return data
     }
 
+    /// Appends a `Request` envelope without a payload in a frame of its own; throws what the one above does.
+    static func append(
+        _ head: Head,
+        behind header: Header,
+        maximumDataBytes: Int,
+        to buffer: inout ByteBuffer
+    ) throws(RPCError) {
+        let fields = EnvelopeFields(of: head)
+        let dataBytes = fields.byteCount(withPayloadOf: 0)
+        try self.check(dataBytes, maximumDataBytes: maximumDataBytes)
+        buffer.reserveCapacity(minimumWritableBytes: FrameHeader.size + dataBytes)
+        let length = UInt32(clamping: dataBytes)
+        FrameHeader(length: length, streamID: header.streamID, type: header.type, flags: header.flags)
+            .write(into: &buffer)
+        fields.writeLeading(payloadBytes: 0, into: &buffer)
+        fields.writeTrailing(into: &buffer)
+    }
+
     /// A `Response` envelope around a message.
     ///
     /// - Throws: RESOURCE_EXHAUSTED when it is longer than `maximumDataBytes` (G5-04).
