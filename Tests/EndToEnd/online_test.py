@@ -328,7 +328,8 @@ class Budget(Case):
 class Leaving(Case):
     arguments = {
         "engine": ("--time-per-token", "100ms", "--slots", "1"), "scheduler": ("--engine-concurrency", "1"),
-        "gateway": ("--log-level", "info"),
+        # On one connection cancels arrive in their order.
+        "gateway": ("--log-level", "info", "--scheduler-connections", "1"),
     }
 
     @classmethod

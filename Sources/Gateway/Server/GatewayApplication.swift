@@ -45,6 +45,7 @@ public struct GatewayApplication: Service {
         let attempts = max(self.configuration.retries.maximumAttempts, self.configuration.schedulers.count)
         clientConfiguration.retries = self.configuration.retries
         clientConfiguration.retries.maximumAttempts = attempts
+        clientConfiguration.controlConnections = self.configuration.schedulerConnections
         clientConfiguration.keepAlive = self.configuration.keepAlive
         let https = try self.configuration.tls.map { try TLSContextSource($0) }
         let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }
@@ -94,21 +95,23 @@ public struct GatewayApplication: Service {
             client: client,
             budget: budget,
             janitor: janitor,
-            inferenceTimes: InferenceTimes(
-                request: self.configuration.requestTimeout,
-                keepAlive: self.configuration.streamKeepAlive
-            ),
-            inferenceBodies: BodyBudget(maximumBytes: self.configuration.maximumHeldBodyBytes),
-            models: models,
             logger: self.logger
         )
         let keys = KeyCheck(keys: self.configuration.keys)
-        let rates = RateLimiter(limits: self.configuration.limits)
+        let checks = RequestChecks(keys: keys, rates: RateLimiter(limits: self.configuration.limits))
+        let online = OnlineService(
+            client: client,
+            models: models,
+            checks: checks,
+            budget: BodyBudget(maximumBytes: self.configuration.maximumHeldBodyBytes),
+            requestTimeout: self.configuration.requestTimeout,
+            keepAlive: self.configuration.streamKeepAlive,
+            accessLog: accessLog
+        )
         return Application(
             responder: GatewayResponder(
                 handlers: handlers,
-                keys: keys,
-                rates: rates,
+                checks: checks,
                 audit: audit,
                 accessLog: accessLog
             ),
@@ -118,6 +121,7 @@ public struct GatewayApplication: Service {
                     limits: limits,
                     keys: keys,
                     accessLog: accessLog,
+                    online: online,
                     tls: tls,
                     budget: budget
                 )

@@ -36,6 +36,8 @@ public struct GatewayConfiguration: Sendable {
     public var streamKeepAlive = Duration.seconds(15)
     /// Bytes of bodies of online requests that are held at a time, at least the 64 MiB of the largest. Default 256 MiB.
     public var maximumHeldBodyBytes = 256 << 20
+    /// Control connections to each scheduler, 1 to 8, but no more than there are event loops. Default 8.
+    public var schedulerConnections = RPCClientConfiguration.maximumControlConnections
     /// How long requests under way may still take once the gateway is told to stop. Default 30 s.
     public var drainTimeout = Duration.seconds(30)
 

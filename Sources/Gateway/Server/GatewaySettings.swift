@@ -32,6 +32,12 @@ public enum GatewaySettings {
         }
         return endpoints
     }
+    static let schedulerConnections = SettingKey<Int>.integer(
+        "scheduler-connections",
+        "most control connections to each scheduler: one for each event loop, so that online requests change no threads",
+        default: RPCClientConfiguration.maximumControlConnections,
+        in: 1...RPCClientConfiguration.maximumControlConnections
+    )
     static let keys = SettingKey<String>.file(
         "keys",
         "API keys that are accepted, hashed, as `backfill keys create` prints them; YAML, reloaded when it changes"
@@ -79,7 +85,7 @@ public enum GatewaySettings {
         settings: [
             GatewaySettings.listen.erased, GatewaySettings.scheduler.erased,
             GatewaySettings.requestTimeout.erased, GatewaySettings.streamKeepAlive.erased,
-            GatewaySettings.heldBodyBytes.erased,
+            GatewaySettings.heldBodyBytes.erased, GatewaySettings.schedulerConnections.erased,
             GatewaySettings.keys.erased, GatewaySettings.limits.erased, GatewaySettings.auditLog.erased,
             GatewaySettings.allowNonLoopback.erased,
             GatewaySettings.allowPlaintextHTTP.erased,
@@ -101,6 +107,7 @@ extension GatewayConfiguration {
         self.requestTimeout = try values.required(GatewaySettings.requestTimeout)
         self.streamKeepAlive = try values.required(GatewaySettings.streamKeepAlive)
         self.maximumHeldBodyBytes = try values.required(GatewaySettings.heldBodyBytes)
+        self.schedulerConnections = try values.required(GatewaySettings.schedulerConnections)
         try self.takeTLS(values)
         try self.takeSchedulerTLS(values)
         self.auditLog = values[GatewaySettings.auditLog]

@@ -5,19 +5,15 @@ import NIOHTTP1
 import ProtoTLS
 
 /// Hummingbird's HTTP/1 channel with TLS before it if there is a certificate, and with this gateway's own handling of
-/// refusals, 100 Continue and time limits.
+/// refusals, 100 Continue and time limits, and of online requests.
 struct GatewayHTTPChannel: ServerChildChannel {
-    /// A connection and its client.
-    struct Value: ServerChildChannelValue {
-        let http1: HTTP1Channel.Value
-        let client: ClientPresence
-        var channel: any Channel { self.http1.channel }
-    }
+    typealias Value = HTTP1Channel.Value
 
     private let http1: HTTP1Channel
     private let limits: HTTPLimits
     private let keys: KeyCheck
     private let accessLog: AccessLog
+    private let online: OnlineService
     private let tls: TLSContextSource?
     private let budget: TransferBudget
 
@@ -26,6 +22,7 @@ struct GatewayHTTPChannel: ServerChildChannel {
         limits: HTTPLimits,
         keys: KeyCheck,
         accessLog: AccessLog,
+        online: OnlineService,
         tls: TLSContextSource?,
         budget: TransferBudget
     ) {
@@ -35,12 +32,13 @@ struct GatewayHTTPChannel: ServerChildChannel {
             maxHeaderFieldCount: limits.maximumHeaderFields
         )
         self.http1 = HTTP1Channel(
-            responder: RequestScope.around(responder),
+            responder: responder,
             configuration: .init(httpDecoderConfiguration: decoder)
         )
         self.limits = limits
         self.keys = keys
         self.accessLog = accessLog
+        self.online = online
         self.tls = tls
         self.budget = budget
     }
@@ -55,12 +53,14 @@ struct GatewayHTTPChannel: ServerChildChannel {
         return self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            let client = ClientPresence()
-            try pipeline.addHandler(
-                HTTPConnectionHandler(limits: self.limits, keys: self.keys, accessLog: self.accessLog, client: client),
+            try pipeline.addHandlers(
+                [
+                    HTTPConnectionHandler(limits: self.limits, keys: self.keys, accessLog: self.accessLog),
+                    OnlineHandler(service: self.online),
+                ],
                 position: .after(parser)
             )
-            return Value(http1: value, client: client)
+            return value
         }
     }
 
@@ -74,8 +74,6 @@ struct GatewayHTTPChannel: ServerChildChannel {
     }
 
     func handle(value: Value, logger: Logger) async {
-        await ClientPresence.$current.withValue(value.client) {
-            await self.http1.handle(value: value.http1, logger: logger)
-        }
+        await self.http1.handle(value: value, logger: logger)
     }
 }

@@ -13,7 +13,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     private let keys: KeyCheck
     private let accessLog: AccessLog
-    private let client: ClientPresence
     private var state: HTTPConnectionStateMachine
     /// Head of the request that came last, for the log of a refusal.
     private var newestHead: HTTPRequestHead?
@@ -23,10 +22,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isFlushingLastAnswer = false
     private var tick: Scheduled<Void>?
 
-    init(limits: HTTPLimits, keys: KeyCheck, accessLog: AccessLog, client: ClientPresence) {
+    init(limits: HTTPLimits, keys: KeyCheck, accessLog: AccessLog) {
         self.keys = keys
         self.accessLog = accessLog
-        self.client = client
         self.state = HTTPConnectionStateMachine(limits: limits, now: .now())
     }
 
@@ -90,13 +88,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if event is ChannelShouldQuiesceEvent, self.state.quiesces() {
             context.close(promise: nil)
         }
-        if case ChannelEvent.inputClosed = event { self.client.left() }
         context.fireUserInboundEventTriggered(event)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.client.left()
-        context.fireChannelInactive()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

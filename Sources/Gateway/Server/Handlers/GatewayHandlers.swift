@@ -10,9 +10,6 @@ struct GatewayHandlers: Sendable {
     let client: RPCClient
     let budget: TransferBudget
     let janitor: UploadJanitor
-    let inferenceTimes: InferenceTimes
-    let inferenceBodies: BodyBudget
-    let models: ModelDirectory
     let logger: Logger
 
     func answer(
@@ -65,14 +62,8 @@ struct GatewayHandlers: Sendable {
             return try await ResultsDownloader(calls: calls, budget: self.budget).response(batchID: id)
         case .listModels: return Response(json: .models(try await calls.models()))
         case .getModel(let id): return Response(json: try await calls.getModel(id))
-        case .inference(let path):
-            let responder = InferenceResponder(
-                calls: calls,
-                times: self.inferenceTimes,
-                budget: self.inferenceBodies,
-                models: self.models
-            )
-            return try await responder.response(to: request, path: path)
+        // `OnlineHandler` has answered it.
+        case .inference: throw APIError.internalError
         case .health: return Response(json: .object([("status", .string("ok"))]))
         case .readiness: return Response(json: try await calls.readiness())
         }

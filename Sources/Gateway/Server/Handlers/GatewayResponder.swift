@@ -11,8 +11,7 @@ struct GatewayResponder: HTTPResponder {
     typealias Context = BasicRequestContext
 
     let handlers: GatewayHandlers
-    let keys: KeyCheck
-    let rates: RateLimiter
+    let checks: RequestChecks
     let audit: AuditLog
     let accessLog: AccessLog
 
@@ -29,20 +28,17 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    /// Asks first who it is, and then whether more may be asked for. Whoever sends a body was told before, by the
-    /// connection, that the key is not accepted, or what is wrong with the head.
     private func admit(_ head: RequestHead, request: Request, requestID: String) async -> Response {
-        let caller: Caller
+        let passed: RequestChecks.Passed
         do throws(APIError) {
-            caller = try self.keys.caller(of: request, head)
+            passed = try self.checks.check(head, Credentials(request.headers))
         } catch {
             return Response(error: error)
         }
-        let route = Result { () throws(APIError) in try head.admit() }
-        let admission = self.rates.begin(caller, tokens: head.estimatedTokens)
+        let (caller, route) = (passed.caller, passed.route)
         let trail = ChangeTrail()
         var response: Response
-        if let refusal = admission?.refusal {
+        if let refusal = passed.admission?.refusal {
             response = Response(error: refusal)
         } else {
             response = await self.answer(
@@ -67,7 +63,7 @@ struct GatewayResponder: HTTPResponder {
                 )
             )
         }
-        admission?.accompany(&response)
+        passed.admission?.accompany(&response)
         return response
     }
 

@@ -2,7 +2,6 @@ import GatewayAPI
 import GatewayAccess
 import HTTPTypes
 import Hummingbird
-import NIOCore
 import Synchronization
 import TenantLimits
 import WatchedFiles
@@ -58,48 +57,32 @@ final class Admission: Sendable {
     /// Why it is refused; nil: it is admitted.
     var refusal: APIError? { self.decision.refusal?.error }
 
-    /// Tells in the answer where the tenant stands, and ends with the answer's last byte. Where tokens are counted, what the
-    /// answer says it has used then stands for what was expected.
+    /// Header fields that tell where the tenant stands.
+    var headers: [(name: String, value: String)] { self.decision.standing.headers }
+
+    /// Tells in the answer where the tenant stands, and ends with the answer's last byte.
     func accompany(_ response: inout Response) {
-        for (name, value) in self.decision.standing.headers {
+        for (name, value) in self.headers {
             guard let name = HTTPField.Name(name) else { continue }
             response.headers[name] = value
         }
         let body = response.body
-        let expectsTokens = self.decision.tokensTaken.map { $0 > 0 } ?? false
-        let countsTokens = expectsTokens && response.status.kind == .successful
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
             defer { withExtendedLifetime(self) {} }
-            guard countsTokens else { return try await body.write(writer) }
-            try await body.write(TokenCountingWriter(writer: writer, admission: self))
+            try await body.write(writer)
         }
     }
 
-    fileprivate func ended(_ answer: AnswerTail) {
+    /// What looks at an engine's answer, if its tokens are counted; nil otherwise.
+    func tail(ofAnswerWith status: Int) -> AnswerTail? {
+        guard let taken = self.decision.tokensTaken, taken > 0, (200..<300).contains(status) else { return nil }
+        return AnswerTail()
+    }
+
+    /// An engine's answer has ended: what it says it has used stands for what was expected. Before its last byte is
+    /// written, so that the client's next request finds it.
+    func ended(_ answer: AnswerTail) {
         guard let taken = self.decision.tokensTaken, let tokens = answer.totalTokens else { return }
         self.limiter.used(self.tenant, tokens: tokens, insteadOf: taken)
-    }
-}
-
-/// Passes an engine's answer on and looks at its end.
-private struct TokenCountingWriter: ResponseBodyWriter {
-    var writer: any ResponseBodyWriter
-    let admission: Admission
-    private var tail = AnswerTail()
-
-    init(writer: any ResponseBodyWriter, admission: Admission) {
-        self.writer = writer
-        self.admission = admission
-    }
-
-    mutating func write(_ buffer: ByteBuffer) async throws {
-        self.tail.passed(buffer)
-        try await self.writer.write(buffer)
-    }
-
-    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {
-        // Before the last byte, so that the client's next request finds it.
-        self.admission.ended(self.tail)
-        try await self.writer.finish(trailingHeaders)
     }
 }

@@ -27,45 +27,17 @@ final class BodyBudget: Sendable {
     }
 }
 
-/// The body of one request, for as long as this object lives or until it is released.
-final class HeldBody: Sendable {
-    private struct State {
-        var bytes = ByteBuffer()
-        /// A call has begun to send the bytes and not taken them yet.
-        var isAwaited = false
-        var isReleased = false
-    }
-
+/// The body of one request, for as long as this object lives or until it is released. For one event loop.
+final class HeldBody {
     private let budget: BodyBudget
-    private let state = Mutex(State())
+    /// What is held; nothing once it was released.
+    private(set) var bytes = ByteBuffer()
 
     init(budget: BodyBudget) {
         self.budget = budget
     }
 
-    deinit {
-        self.state.withLock { $0.isAwaited = false }
-        self.release()
-    }
-
-    /// What is held; nothing once it was released.
-    var bytes: ByteBuffer { self.state.withLock { $0.bytes } }
-
-    /// The body for one try of a call.
-    func pieces() -> HeldBodyPieces {
-        self.state.withLock { $0.isAwaited = true }
-        return HeldBodyPieces(body: self)
-    }
-
-    /// The body for who sends it. An engine may answer before it has asked for it: then it is let go of here.
-    fileprivate func take() -> ByteBuffer {
-        let (bytes, isReleased) = self.state.withLock { state in
-            state.isAwaited = false
-            return (state.bytes, state.isReleased)
-        }
-        if isReleased { self.release() }
-        return bytes
-    }
+    deinit { self.release() }
 
     /// Adds a piece.
     ///
@@ -81,35 +53,13 @@ final class HeldBody: Sendable {
         guard self.budget.take(piece.readableBytes) else {
             throw .unavailable("Too many large requests are under way. Try again in a moment.", code: "slow_down")
         }
-        self.state.withLock { state in
-            // Most bodies come in one piece.
-            if state.bytes.readableBytes == 0 { state.bytes = piece } else { state.bytes.writeImmutableBuffer(piece) }
-        }
+        // Most bodies come in one piece.
+        if self.bytes.readableBytes == 0 { self.bytes = piece } else { self.bytes.writeImmutableBuffer(piece) }
     }
 
-    /// Lets go of the bytes, once a call that has begun to send them has taken them.
+    /// Lets go of the bytes.
     func release() {
-        let bytes = self.state.withLock { state in
-            state.isReleased = true
-            guard !state.isAwaited else { return 0 }
-            defer { state.bytes = ByteBuffer() }
-            return state.bytes.readableBytes
-        }
-        self.budget.give(bytes)
+        self.budget.give(self.bytes.readableBytes)
+        self.bytes = ByteBuffer()
     }
-}
-
-/// Gives a held body to a call, without another reference to it.
-struct HeldBodyPieces: AsyncSequence, Sendable {
-    fileprivate let body: HeldBody
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate var body: HeldBody?
-
-        mutating func next() async -> ByteBuffer? {
-            self.body.take()?.take()
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(body: self.body) }
 }

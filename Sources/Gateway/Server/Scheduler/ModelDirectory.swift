@@ -22,8 +22,8 @@ final class ModelDirectory: Service {
     private struct State {
         var places = ModelPlaces()
         var lastLook: ContinuousClock.Instant?
-        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
-        var nextWaiter = 0
+        /// Who is told of the end of a look. Bounded by the requests under way.
+        var waiters: [@Sendable () -> Void] = []
         var hasStopped = false
     }
 
@@ -84,10 +84,10 @@ final class ModelDirectory: Service {
     private func tellWaiters(_ change: (inout State) -> Void) {
         let waiters = self.state.withLock { state in
             change(&state)
-            defer { state.waiters = [:] }
-            return state.waiters.values
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter() }
     }
 }
 
@@ -101,34 +101,20 @@ extension ModelDirectory {
         return self.state.withLock { $0.places.scheduler(for: model, connected: connected, besides: refused) }
     }
 
-    /// Looks again for a model that was not found where a request went. Whether a scheduler has it.
-    func finds(_ model: String) async -> Bool {
-        guard self.isNeeded else { return false }
-        await self.untilFresh()
-        return self.state.withLock { $0.places.has(model) }
+    /// Whether a scheduler has the model.
+    func has(_ model: String) -> Bool {
+        self.state.withLock { $0.places.has(model) }
     }
 
-    /// Waits for the end of a look, unless the last one has just ended.
-    private func untilFresh() async {
-        let number = self.state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { self.park($0, number) }
-        } onCancel: {
-            self.state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
-        }
-    }
-
-    private func park(_ waiter: CheckedContinuation<Void, Never>, _ number: Int) {
+    /// Looks again, unless the last look has just ended, and calls `body` then, once, on any thread; within the time that
+    /// the schedulers have to answer.
+    func afterLook(_ body: @escaping @Sendable () -> Void) {
         let mustWait = self.state.withLock { state in
             let isFresh = state.lastLook.map { .now - $0 < Self.freshness } ?? false
-            // A task is marked as cancelled before its handler runs, so one of the two sees the other.
-            if isFresh || state.hasStopped || Task.isCancelled { return false }
-            state.waiters[number] = waiter
+            if isFresh || state.hasStopped { return false }
+            state.waiters.append(body)
             return true
         }
-        if mustWait { self.look.yield() } else { waiter.resume() }
+        if mustWait { self.look.yield() } else { body() }
     }
 }

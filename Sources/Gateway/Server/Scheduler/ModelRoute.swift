@@ -11,6 +11,15 @@ struct ModelRoute: Sendable {
     private(set) var scheduler: RPCClient.Endpoint?
     private let model: String
     private let directory: ModelDirectory
+    /// What follows from a failure.
+    enum Consequence: Equatable {
+        /// Another try, at `scheduler`.
+        case goOn
+        /// Look where the model is (`ModelDirectory.afterLook`), then ask `goesOnAfterLook`.
+        case look
+        case giveUp
+    }
+
     private var tries = 1
     private var refused: Set<RPCClient.Endpoint> = []
     private var hasLookedAgain = false
@@ -21,19 +30,25 @@ struct ModelRoute: Sendable {
         self.scheduler = directory.scheduler(for: model)
     }
 
-    /// A try has failed. Whether there is another one.
-    mutating func goesOn(after error: any Error) async -> Bool {
-        guard let error = error as? RPCError else { return false }
+    /// A try has failed.
+    mutating func failed(_ error: RPCError) -> Consequence {
         if error.notSent, self.tries < Self.maximumTries {
             // A scheduler that stops has refused it; another may take it.
             self.tries += 1
             if let scheduler = self.scheduler { self.refused.insert(scheduler) }
-        } else if error.code == .notFound, error.info.reason == "model_not_found", !self.hasLookedAgain {
-            self.hasLookedAgain = true
-            guard await self.directory.finds(self.model) else { return false }
-        } else {
-            return false
+            self.scheduler = self.directory.scheduler(for: self.model, besides: self.refused)
+            return .goOn
         }
+        guard error.code == .notFound, error.info.reason == "model_not_found", !self.hasLookedAgain,
+            self.directory.isNeeded
+        else { return .giveUp }
+        self.hasLookedAgain = true
+        return .look
+    }
+
+    /// The directory has looked. Whether there is another try.
+    mutating func goesOnAfterLook() -> Bool {
+        guard self.directory.has(self.model) else { return false }
         self.scheduler = self.directory.scheduler(for: self.model, besides: self.refused)
         return true
     }

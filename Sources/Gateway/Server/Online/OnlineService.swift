@@ -1,0 +1,49 @@
+import GatewayAPI
+import GatewayAccess
+import Logging
+import NIOCore
+import NIOHTTP1
+import ProtoMessages
+import ProtoRPC
+
+/// What all online requests share.
+struct OnlineService: Sendable {
+    let client: RPCClient
+    let models: ModelDirectory
+    let checks: RequestChecks
+    let budget: BodyBudget
+    /// Longest time from the request to the end of its answer.
+    let requestTimeout: Duration
+    /// Silence of a stream of events after which a comment is written.
+    let keepAlive: Duration
+    let accessLog: AccessLog
+
+    /// Passes a request to a scheduler.
+    ///
+    /// - Parameter scheduler: the one that has to take it; nil: any.
+    func call(
+        _ wanted: InferenceRequest,
+        path: InferencePath,
+        body: ByteBuffer,
+        caller: Caller,
+        requestID: String,
+        scheduler: RPCClient.Endpoint?,
+        on eventLoop: any EventLoop,
+        onArrival: @escaping @Sendable () -> Void
+    ) -> InferenceCall {
+        let head = InferHead(
+            requestClass: wanted.tier == .flex ? .flex : .online,
+            model: wanted.model,
+            path: path.rawValue
+        )
+        let calls = SchedulerCalls(
+            client: self.client,
+            caller: caller,
+            requestID: requestID,
+            logger: self.accessLog.logger
+        )
+        var options = calls.options(timeout: self.requestTimeout)
+        options.endpoint = scheduler
+        return self.client.infer(head, body: body, options: options, on: eventLoop, onArrival: onArrival)
+    }
+}
