@@ -70,10 +70,10 @@ import Testing
         ),
     ]
 
-    @Test("G4 G7 calls of each kind have the protocol's bytes", arguments: transcripts.indices)
-    func transcript(_ index: Int) async throws {
+    @Test("G4 G7 calls of each kind have the protocol's bytes", arguments: transcripts.indices, [false, true])
+    func transcript(_ index: Int, onEventLoop: Bool) async throws {
         let (name, client, server) = Self.transcripts[index]
-        try await self.withPeer { peer in
+        try await self.withPeer(router: Methods.router(onEventLoop: onEventLoop)) { peer in
             try await peer.send(bytes(client))
             let expected = bytes(server)
             #expect(try await peer.nextBytes(expected.readableBytes) == expected, "\(name)")

@@ -8,7 +8,7 @@ import Testing
 @testable import ProtoRPC
 
 @Suite(.timeLimit(.minutes(1))) struct StreamBackPressureTests {
-    private static let messages = 40
+    fileprivate static let messages = 40
     private static let limit = 1 << 20
 
     @Test("G6-11 a handler that sends more than the socket takes waits, and goes on when it takes more")
@@ -38,6 +38,50 @@ import Testing
             for index in 5...Self.messages { #expect(await stage.next() == "\(index)") }
             try await connection.channel.close()
             try await group.waitForAll()
+        }
+    }
+
+    @Test("G6-11 a responder is asked for no more than the socket takes, and goes on when it takes more")
+    func responderWaits() async throws {
+        let socket = StuckSocket()
+        let stage = Stage()
+        var router = RPCRouter()
+        router.registerOnEventLoop(StreamMethods.server) { _, _ in EagerResponder(stage, Self.limit / 4 - 16) }
+        let connection = try await self.connection(router, socket)
+        // Four fit; the fifth is kept.
+        for index in 1...5 { #expect(await stage.next() == "\(index)") }
+        #expect(connection.outbound.usedBytes == 4 * (Self.limit / 4 - 16 + 4))
+        try await connection.channel.eventLoop.submit { stage.tell("nothing was asked meanwhile") }.get()
+        #expect(await stage.next() == "nothing was asked meanwhile")
+        try await connection.channel.eventLoop.submit { socket.open() }.get()
+        for index in 6...Self.messages { #expect(await stage.next() == "\(index)") }
+        #expect(await stage.next() == "end")
+        try await connection.channel.close()
+        #expect(connection.outbound.usedBytes == 0)
+    }
+
+    private final class EagerResponder: RPCStreamResponder {
+        private let stage: Stage
+        private let message: StreamMethods.Message
+        private var given = 0
+
+        init(_ stage: Stage, _ bytes: Int) {
+            self.stage = stage
+            self.message = StreamMethods.Message(value: String(repeating: "x", count: bytes))
+        }
+
+        func received(_: StreamMethods.Message) {}
+        func receivedEnd() {}
+        func ended(_: RPCError) {}
+
+        func next() -> RPCStreamStep<StreamMethods.Message> {
+            guard self.given < StreamBackPressureTests.messages else {
+                self.stage.tell("end")
+                return .end
+            }
+            self.given += 1
+            self.stage.tell("\(self.given)")
+            return .message(self.message)
         }
     }
 

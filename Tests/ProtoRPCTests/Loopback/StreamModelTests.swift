@@ -21,8 +21,8 @@ import Testing
         }
     }
 
-    @Test("G7 1,000 interleaved streams are each answered as the model says", arguments: [1, 2])
-    func interleaved(seed: Int) async throws {
+    @Test("G7 1,000 interleaved streams are each answered as the model says", arguments: [1, 2], [false, true])
+    func interleaved(seed: Int, onEventLoop: Bool) async throws {
         var random = SeededGenerator(seed: UInt64(seed))
         var scripts: [UInt32: Script] = [:]
         for index in 0..<1_000 {
@@ -33,7 +33,7 @@ import Testing
         let expected = scripts
         var configuration = RPCServerConfiguration()
         configuration.limits.fullStreamPatience = .seconds(600)
-        try await withServer(configuration, router: Methods.router()) { server in
+        try await withServer(configuration, router: Methods.router(onEventLoop: onEventLoop)) { server in
             try await withRawClient(port: server.port) { peer in
                 try await peer.send(sent)
                 let received = try await Self.receive(expected.count, from: peer)

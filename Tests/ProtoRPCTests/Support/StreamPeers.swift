@@ -15,14 +15,11 @@ enum StreamMethods {
 
     /// `U` gives its message back, `S` twice, `C` counts, `B` gives each back. A message with the key `fail` ends all
     /// of them in ABORTED.
-    static func router() -> RPCRouter {
+    ///
+    /// - Parameter onEventLoop: whether `S` and `B` are answered by responders.
+    static func router(onEventLoop: Bool = false) -> RPCRouter {
         var router = RPCRouter()
         router.register(unary) { request, _ in try checked(request) }
-        router.register(server) { request, writer, _ in
-            for _ in 0..<2 {
-                try await writer.send(checked(request))
-            }
-        }
         router.register(client) { messages, _ in
             var count = 0
             for try await message in messages {
@@ -30,6 +27,16 @@ enum StreamMethods {
                 count += 1
             }
             return Message(key: "\(count)")
+        }
+        if onEventLoop {
+            router.registerOnEventLoop(server) { _, _ in EchoResponder(copies: 2) }
+            router.registerOnEventLoop(both) { _, _ in EchoResponder(copies: 1) }
+            return router
+        }
+        router.register(server) { request, writer, _ in
+            for _ in 0..<2 {
+                try await writer.send(checked(request))
+            }
         }
         router.register(both) { messages, writer, _ in
             for try await message in messages {
@@ -57,6 +64,35 @@ enum StreamMethods {
     static func end(_ streamID: UInt32) -> Frame {
         Frame(streamID: streamID, type: .data, flags: [.remoteClosed, .noData])
     }
+}
+
+/// Gives messages back, so many times each, on the event loop.
+final class EchoResponder: RPCStreamResponder {
+    private let copies: Int
+    private var steps: [RPCStreamStep<StreamMethods.Message>] = []
+
+    init(copies: Int) {
+        self.copies = copies
+    }
+
+    func received(_ message: StreamMethods.Message) {
+        do {
+            let step = RPCStreamStep.message(try StreamMethods.checked(message))
+            self.steps += Array(repeating: step, count: self.copies)
+        } catch {
+            self.steps.append(.failed(RPCError(code: .aborted, message: "no")))
+        }
+    }
+
+    func receivedEnd() {
+        self.steps.append(.end)
+    }
+
+    func next() -> RPCStreamStep<StreamMethods.Message> {
+        self.steps.isEmpty ? .wait : self.steps.removeFirst()
+    }
+
+    func ended(_: RPCError) {}
 }
 
 /// Bytes written as hex digits; spaces and line ends are for the reader.

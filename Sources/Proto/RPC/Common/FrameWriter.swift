@@ -59,7 +59,9 @@ final class FrameWriter {
         to context: ChannelHandlerContext,
         _ encode: (inout ByteBuffer) throws(RPCError) -> Void
     ) throws(RPCError) {
+        let before = self.gathered.readableBytes
         try encode(&self.gathered)
+        guard self.gathered.readableBytes > before else { return }
         self.needsFlush = true
         if self.gathered.readableBytes >= Self.gatherBytes {
             self.writeGathered(to: context)

@@ -149,6 +149,15 @@ extension ChunkExchangeStateMachine {
     /// Whether a credit waits to be sent.
     var hasGrant: Bool { self.grant != nil }
 
+    /// Takes the body, if it has come as a whole in one chunk of which nothing was taken. It needs no credits then.
+    mutating func takeWhole() -> ByteBuffer? {
+        guard case .complete = self.outlook, self.chunks.count == 1, let first = self.chunks.first,
+            first.rest.readableBytes == self.receivedBytes
+        else { return nil }
+        self.chunks.removeFirst()
+        return first.rest
+    }
+
     /// Takes bytes of the body, of one chunk at most. Chunks that were taken as a whole count as consumed.
     mutating func take(upTo maximumBytes: Int) -> Take {
         guard var first = self.chunks.popFirst() else {
@@ -194,6 +203,13 @@ extension ChunkExchangeStateMachine {
         } else {
             self.pending.writeImmutableBuffer(bytes)
         }
+        return true
+    }
+
+    /// The same with bytes that are copied, once, if there is room.
+    mutating func offer(copying bytes: UnsafeRawBufferPointer) -> Bool {
+        guard self.hasRoom(for: bytes.count) else { return false }
+        self.pending.writeBytes(bytes)
         return true
     }
 

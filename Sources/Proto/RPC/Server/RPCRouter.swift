@@ -13,6 +13,9 @@ public struct RPCRouter: Sendable {
     /// Answers a call on the connection's event loop, at once and through the connection.
     typealias ImmediateHandler = @Sendable (RequestEnvelope, UInt32, any SessionPeer) throws(RPCError) -> Void
 
+    /// Makes what answers a stream on the connection's event loop.
+    typealias ResponderFactory = @Sendable (RPCStreamWaker, RPCContext) -> any StreamResponder
+
     /// Takes the answer of a call on the event loop.
     @usableFromInline
     struct ImmediateReply {
@@ -31,6 +34,7 @@ public struct RPCRouter: Sendable {
             case unary(Handler)
             case stream(StreamKind, StreamHandler)
             case immediate(ImmediateHandler)
+            case events(StreamKind, ResponderFactory)
         }
 
         let service: String
@@ -39,7 +43,10 @@ public struct RPCRouter: Sendable {
         let roles: RPCRoles
 
         var kind: StreamKind {
-            if case .stream(let kind, _) = self.run { kind } else { .unary }
+            switch self.run {
+            case .stream(let kind, _), .events(let kind, _): kind
+            case .unary, .immediate: .unary
+            }
         }
 
         /// Whether its streams are there to tell that the server stops.
@@ -186,6 +193,36 @@ public struct RPCRouter: Sendable {
             try handler(envelope.payload, context, ImmediateReply(streamID: streamID, peer: peer))
         }
         self.add(run, service: service, name: name, roles: roles)
+    }
+
+    /// Adds a method with streams both ways that responders answer on the connection's event loop, without tasks.
+    ///
+    /// - Parameters:
+    ///   - method: the method's name and types.
+    ///   - responder: makes what answers one call, on its event loop. The waker is for what happens elsewhere.
+    public mutating func registerOnEventLoop<Responder: RPCStreamResponder>(
+        _ method: RPCBidirectionalMethod<Responder.Request, Responder.Response>,
+        responder: @escaping @Sendable (RPCStreamWaker, RPCContext) -> Responder
+    ) {
+        self.add(
+            .events(.bidirectional) { TypedStreamResponder(responder($0, $1)) },
+            service: method.service,
+            name: method.name,
+            roles: method.roles
+        )
+    }
+
+    /// Adds a method that answers with a stream and is answered by responders; see the other `registerOnEventLoop`.
+    public mutating func registerOnEventLoop<Responder: RPCStreamResponder>(
+        _ method: RPCServerStreamMethod<Responder.Request, Responder.Response>,
+        responder: @escaping @Sendable (RPCStreamWaker, RPCContext) -> Responder
+    ) {
+        self.add(
+            .events(.serverStream) { TypedStreamResponder(responder($0, $1)) },
+            service: method.service,
+            name: method.name,
+            roles: method.roles
+        )
     }
 
     /// Adds a method of the protocol's own, unless the router has it. It must not wait for a free thread.

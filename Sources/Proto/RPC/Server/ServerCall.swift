@@ -76,7 +76,7 @@ final class ServerCall: Sendable {
         case .stream(_, let handler):
             guard let stream = self.stream else { return nil }
             return try await handler(stream, context)
-        case .immediate:
+        case .immediate, .events:
             // Answered on the event loop; such a call is never made.
             throw RPCError(code: .internal, message: "not a call with a task")
         }
@@ -107,6 +107,8 @@ struct ServerAnswer: Sendable {
     enum Kind: Sendable {
         /// The response of a unary call; its task ends.
         case unary
+        /// A stream's responder has something to send.
+        case wake(RPCStreamWaker)
         /// A stream has messages to be taken.
         case messages(ServerStream)
         /// The task of a stream's call ends; the data is that of a response, where its end is one.
@@ -114,7 +116,7 @@ struct ServerAnswer: Sendable {
     }
 
     var streamID: UInt32
-    var data: ByteBuffer
+    var data = ByteBuffer()
     var kind: Kind
 }
 

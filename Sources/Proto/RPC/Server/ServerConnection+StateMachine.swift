@@ -186,7 +186,12 @@ struct ServerConnectionStateMachine<Call> {
         self.markAnswered(streamID)
     }
 
-    /// The task of a call ended.
+    /// The call that owes the answer of a stream.
+    func running(streamID: UInt32) -> Call? {
+        if case .running(let call, _, _) = self.streams[streamID] { call } else { nil }
+    }
+
+    /// The task of a call, or its responder, ended.
     mutating func finished(streamID: UInt32) -> FinishAction {
         guard case .running = self.streams.removeValue(forKey: streamID) else { return .dropAnswer }
         self.unansweredStreams -= 1

@@ -15,6 +15,8 @@ extension ServerConnectionHandler {
                 if self.machine.finished(streamID: answer.streamID) == .sendAnswer {
                     self.writer.append(answer.data, type: .response, streamID: answer.streamID, to: context)
                 }
+            case .wake(let waker):
+                messageBytes += self.sendMessages(of: waker, context: context)
             case .messages(let stream):
                 let messages = stream.takeMessages()
                 messageBytes += messages.messageBytes

@@ -19,7 +19,7 @@ extension ServerConnectionHandler {
     }
 
     func act(
-        _ action: ServerConnectionStateMachine<ServerCall>.DrainAction,
+        _ action: ServerConnectionStateMachine<RunningCall>.DrainAction,
         nonce: UInt64 = 0,
         _ context: ChannelHandlerContext
     ) {
@@ -80,6 +80,7 @@ extension ServerConnectionHandler {
         self.headerWatch.cancel()
         self.bodyWatch.cancel()
         self.accepted = []
+        self.woken = []
         self.connection?.closed()
         self.connection = nil
         self.context = nil

@@ -35,7 +35,7 @@ extension ServerConnectionHandler {
     }
 
     func act(
-        _ action: ServerConnectionStateMachine<ServerCall>.FrameAction,
+        _ action: ServerConnectionStateMachine<RunningCall>.FrameAction,
         on streamID: UInt32,
         frame: Frame? = nil,
         context: ChannelHandlerContext
@@ -54,10 +54,10 @@ extension ServerConnectionHandler {
             let entry = try self.router.entry(of: request)
             if let refusal = self.connection?.caller.refusal(of: request, allowed: entry.roles) { throw refusal }
             if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
-            if case .immediate(let handler) = entry.run {
-                try handler(request, frame.streamID, self)
-            } else {
-                try self.start(request, entry, frame: frame, context: context)
+            switch entry.run {
+            case .immediate(let handler): try handler(request, frame.streamID, self)
+            case .events(let kind, let make): try self.start(request, kind, make, frame: frame, context: context)
+            case .unary, .stream: try self.start(request, entry, frame: frame, context: context)
             }
         } catch {
             self.machine.refused(streamID: frame.streamID, flags: frame.flags)
@@ -92,7 +92,7 @@ extension ServerConnectionHandler {
             connection: connection
         )
         let action = self.machine.start(
-            call,
+            .task(call),
             streamID: frame.streamID,
             isStream: call.stream != nil,
             isWatch: isWatch,
@@ -104,6 +104,34 @@ extension ServerConnectionHandler {
             self.accepted.append(call)
             if isWatch { self.isWatched = true }
             if let deadline { self.setTimer(deadline, context: context) }
+        case .answer(let error):
+            throw error
+        }
+    }
+
+    /// Starts a call that a responder answers.
+    private func start(
+        _ request: RequestEnvelope,
+        _ kind: StreamKind,
+        _ make: RPCRouter.ResponderFactory,
+        frame: Frame,
+        context: ChannelHandlerContext
+    ) throws(RPCError) {
+        guard let connection = self.connection else { return }
+        let machine = ServerStreamStateMachine(kind: kind, flags: frame.flags, payload: request.payload)
+        let call = ServerEventCall(machine, streamID: frame.streamID, connection: connection)
+        let action = self.machine.start(
+            .events(call),
+            streamID: frame.streamID,
+            isStream: true,
+            timeoutNanoseconds: request.timeoutNanoseconds,
+            now: context.eventLoop.now
+        )
+        switch action {
+        case .run(let deadline):
+            if let deadline { self.setTimer(deadline, context: context) }
+            let responder = make(call.waker, self.context(of: request, streamID: frame.streamID))
+            self.begin(call, responder, context: context)
         case .answer(let error):
             throw error
         }
@@ -126,10 +154,12 @@ extension ServerConnectionHandler {
     func fail(
         _ streamID: UInt32,
         _ error: RPCError,
-        cancelling call: ServerCall?,
+        cancelling call: RunningCall?,
         context: ChannelHandlerContext
     ) {
         call?.end(error)
+        // A responder has ended with its stream; a task has not.
+        if case .events = call { _ = self.machine.finished(streamID: streamID) }
         let data = FrameEncoding.failure(error, maximumDataBytes: self.limits.frame.maximumDataBytes)
         self.writer.append(data, type: .response, streamID: streamID, to: context)
     }

@@ -3,7 +3,14 @@ import ProtoFraming
 
 // Messages of streams that come in.
 extension ServerConnectionHandler {
-    func deliver(_ frame: Frame, to call: ServerCall, context: ChannelHandlerContext) {
+    func deliver(_ frame: Frame, to call: RunningCall, context: ChannelHandlerContext) {
+        switch call {
+        case .task(let call): self.deliver(frame, to: call, context: context)
+        case .events(let call): self.deliver(frame, to: call, context: context)
+        }
+    }
+
+    private func deliver(_ frame: Frame, to call: ServerCall, context: ChannelHandlerContext) {
         guard let state = call.stream?.state else { return }
         switch state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
         case .accepted:
@@ -28,10 +35,10 @@ extension ServerConnectionHandler: FrameHolder {
     }
 
     func fail(heldTooLong frame: Frame, context: ChannelHandlerContext) {
-        guard let call = self.machine.answered(streamID: frame.streamID),
+        guard let running = self.machine.answered(streamID: frame.streamID), case .task(let call) = running,
             case .answer(let error, _) = call.stream?.state.withMachine({ $0.windowExceeded() })
         else { return }
-        self.fail(frame.streamID, error, cancelling: call, context: context)
+        self.fail(frame.streamID, error, cancelling: running, context: context)
     }
 
     func goOn(_ context: ChannelHandlerContext) {

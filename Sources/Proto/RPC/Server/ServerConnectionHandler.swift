@@ -15,13 +15,15 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     let limits: RPCServerLimits
     let logger: Logger
     var decoder: FrameDecoder
-    var machine: ServerConnectionStateMachine<ServerCall>
+    var machine: ServerConnectionStateMachine<RunningCall>
     let writer = FrameWriter()
     var headerWatch = HeaderWatch()
     let bodyWatch: BodyWatch
     var context: ChannelHandlerContext?
     var accepted: [ServerCall] = []
     var answers: [ServerAnswer] = []
+    /// Streams whose responders may have something to send after this turn.
+    var woken: [RPCStreamWaker] = []
     var timer: Scheduled<Void>?
     /// Whether the client has asked to be told when the server is about to stop.
     var isWatched = false
@@ -101,7 +103,10 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
             self.connection?.begin(self.accepted)
             self.accepted.removeAll(keepingCapacity: true)
         }
-        self.writer.flush(to: context)
+        let messageBytes = self.sendMessagesOfWoken(context)
+        if let connection = self.connection {
+            self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
+        }
         self.readingChanged(context)
     }
 

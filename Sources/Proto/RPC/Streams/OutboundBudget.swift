@@ -2,7 +2,23 @@ import Synchronization
 
 /// Holds tasks back that give more messages than a connection's socket takes.
 final class OutboundBudget: Sendable {
-    private typealias Machine = OutboundBudgetStateMachine<CheckedContinuation<Outcome, Never>>
+    private typealias Machine = OutboundBudgetStateMachine<Waiter>
+
+    /// Who waits for room.
+    private enum Waiter {
+        case task(CheckedContinuation<Outcome, Never>)
+        /// A stream that a responder answers, with the bytes of the message that it keeps.
+        case stream(RPCStreamWaker, bytes: Int)
+
+        func resume(_ outcome: Outcome) {
+            switch (self, outcome) {
+            case (.task(let waiter), _): waiter.resume(returning: outcome)
+            case (.stream(let waker, let bytes), .granted): waker.granted(bytes)
+            // Streams end with their connection.
+            case (.stream, .cancelled), (.stream, .closed): break
+            }
+        }
+    }
 
     private enum Outcome {
         case granted
@@ -52,16 +68,37 @@ final class OutboundBudget: Sendable {
         self.state.withLock { $0.machine.reserve(bytes) == .granted }
     }
 
+    /// The same for a stream that keeps its message meanwhile: without room it is woken when there is some, which is
+    /// then its own until it calls this again, or until `release`.
+    func reserve(_ bytes: Int, for waker: RPCStreamWaker) -> Bool {
+        // Woken for another reason, such as a credit: a second place in the queue would be granted to nobody.
+        if waker.isWaitingForRoom { return false }
+        let granted = waker.takeGrant()
+        if granted == bytes { return true }
+        if granted > 0 { self.release(granted) }
+        return self.state.withLock { state in
+            switch state.machine.reserve(bytes) {
+            case .granted: return true
+            case .closed: return false
+            case .mustWait:
+                state.lastTicket += 1
+                waker.isQueuedForRoom()
+                state.machine.wait(.stream(waker, bytes: bytes), bytes: bytes, ticket: state.lastTicket)
+                return false
+            }
+        }
+    }
+
     func release(_ bytes: Int) {
         for waiter in self.state.withLock({ $0.machine.release(bytes) }) {
-            waiter.resume(returning: .granted)
+            waiter.resume(.granted)
         }
     }
 
     /// The connection is gone: nobody waits any more.
     func close() {
         for waiter in self.state.withLock({ $0.machine.close() }) {
-            waiter.resume(returning: .closed)
+            waiter.resume(.closed)
         }
     }
 
@@ -86,7 +123,7 @@ final class OutboundBudget: Sendable {
             case .granted: return .granted
             case .closed: return .closed
             case .mustWait:
-                state.machine.wait(waiter, bytes: bytes, ticket: ticket)
+                state.machine.wait(.task(waiter), bytes: bytes, ticket: ticket)
                 return nil
             }
         }
@@ -99,9 +136,9 @@ final class OutboundBudget: Sendable {
             if result.left == nil { state.cancelled.insert(ticket) }
             return result
         }
-        left?.resume(returning: .cancelled)
+        left?.resume(.cancelled)
         for waiter in granted {
-            waiter.resume(returning: .granted)
+            waiter.resume(.granted)
         }
     }
 }
