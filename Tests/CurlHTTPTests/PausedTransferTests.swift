@@ -173,6 +173,39 @@ struct PausedTransferTests {
         }
     }
 
+    @Test("a body that is there is filled in once, in one piece, and the turns of an answer are told until it ends")
+    func wholeBodiesAndTurns() async throws {
+        try await self.withEngine { url, client in
+            let events = Events()
+            var request = self.request(url, fault: "huge;bytes=1000000")
+            request.body = .copied(length: Self.body.count) { buffer in
+                events.sink.yield("fill \(buffer.count)")
+                buffer.copyBytes(from: Self.body)
+                return buffer.count
+            }
+            let isPaused = Atomic<Bool>(true)
+            request.onHead = { _, _ in events.sink.yield("head") }
+            request.onBody = { _ in isPaused.load(ordering: .relaxed) ? .pause : .taken }
+            request.onTurn = { events.sink.yield("turn") }
+            let paused = request
+            async let response = client.send(paused)
+            #expect(await events.next() == "fill \(Self.body.count)")
+            #expect(await events.next() == "head")
+            #expect(await events.next() == "turn")
+            isPaused.store(false, ordering: .relaxed)
+            paused.control?.resume()
+            let status = try await response.status
+            #expect(status == 200)
+            events.sink.finish()
+            for await event in events.stream { #expect(event == "turn") }
+            // What cannot be filled in is not sent.
+            request.body = .copied(length: 5) { _ in 4 }
+            let short = request
+            let error = await #expect(throws: HTTPTransferError.self) { try await client.send(short) }
+            #expect(error?.code == .callback && error?.mayHaveBeenSent == false)
+        }
+    }
+
     @Test("whoever pauses a transfer and does not go on loses it")
     func aPauseIsBounded() async throws {
         try await self.withEngine { url, client in

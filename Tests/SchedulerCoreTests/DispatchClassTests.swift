@@ -45,6 +45,31 @@ struct DispatchClassTests {
         #expect(self.take(&state, at: 5) == [30, 31, 40, 41, 42])
     }
 
+    @Test("a free place is taken without a queue, and counts and reserves as one that was waited for")
+    func freePlaces() {
+        var state = self.state(engines: [["m"], ["m", "n"]])
+        #expect(state.takeFreePlace(for: "m", .flex, at: 0) == 0)
+        #expect(state.takeFreePlace(for: "m", .online, at: 0) == 1)
+        #expect(state.takeFreePlace(for: "o", .online, at: 0) == nil)
+        #expect(state.engines.map(\.inFlight) == [1, 1])
+        #expect(state.engines.map(\.offlineInFlight) == [1, 0])
+        #expect(state.engines.map(\.reservedUntil) == [1_000, 1_000])
+        // Three of four places are not online's alone.
+        for _ in 0..<3 { #expect(state.takeFreePlace(for: "n", .flex, at: 0) == 1) }
+        #expect(state.takeFreePlace(for: "n", .flex, at: 0) == nil)
+        #expect(state.takeFreePlace(for: "n", .online, at: 0) == nil, "all four are taken")
+    }
+
+    @Test func nobodyOvertakesWhoWaitsInTheSameClassOrInOneThatGoesFirst() {
+        var state = self.state(concurrency: 9)
+        state.offer(20, .flex, job: "b", model: "m", at: 0)
+        #expect(state.takeFreePlace(for: "m", .flex, at: 0) == nil)
+        #expect(state.takeFreePlace(for: "m", .batch, at: 0) == nil)
+        #expect(state.takeFreePlace(for: "m", .online, at: 0) == 0)
+        #expect(self.take(&state) == [20])
+        #expect(state.takeFreePlace(for: "m", .batch, at: 0) == 0)
+    }
+
     @Test func batchHasAllPlacesWhileNothingIsOnline() {
         var state = self.state()
         state.offer(0..<9, job: "a", model: "m")

@@ -233,6 +233,7 @@ extension ScriptedEngine.Call {
     func begin(_ text: String, status: Int = 200) {
         self.request.onHead(EngineAnswerHead(status: status, contentType: "application/json"))
         _ = Array(text.utf8).withUnsafeBytes { try? self.request.onBody($0) }
+        self.request.onTurn()
     }
 
     /// Ends without a whole answer.

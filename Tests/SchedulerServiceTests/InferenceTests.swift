@@ -190,7 +190,9 @@ struct InferenceTests {
                 // Until the first look the window fills, and not more.
                 while given.withLock({ $0 }) < 1 << 20 { await Task.yield() }
                 while read < total {
-                    guard let count = try call.request.read(buffer) else {
+                    let taken = try call.request.read(buffer)
+                    call.request.onTurn()
+                    guard let count = taken else {
                         await Task.yield()
                         continue
                     }

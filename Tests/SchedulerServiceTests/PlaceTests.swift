@@ -42,18 +42,41 @@ struct PlaceTests {
         self.dispatcher.engineIsReady(index, models: ["m"])
     }
 
+    /// Waits for a place; cancelling the task takes the request back.
+    private func place(_ dispatchClass: DispatchClass, tenant: String = "a") async throws -> EnginePlace {
+        if let outcome = self.dispatcher.placeNow(for: "m", dispatchClass) { return try Self.place(of: outcome) }
+        let (outcomes, outcome) = AsyncStream<PlaceRequest.Outcome>.makeStream()
+        let request = PlaceRequest { outcome.yield($0) }
+        self.dispatcher.queue(request, for: "m", dispatchClass, tenant: tenant)
+        // A task of its own, which nobody cancels: a request is settled in any case.
+        let settled = Task { await outcomes.first { _ in true } }
+        return try await withTaskCancellationHandler {
+            try Self.place(of: await settled.value)
+        } onCancel: {
+            self.dispatcher.withdraw(request, of: tenant)
+        }
+    }
+
+    private static func place(of outcome: PlaceRequest.Outcome?) throws -> EnginePlace {
+        switch outcome {
+        case .placed(let place): return place
+        case .refused(let error): throw error
+        case .withdrawn, nil: throw CancellationError()
+        }
+    }
+
     private func untilWaiting(_ count: Int) async {
         while self.dispatcher.waitingRequests.load(ordering: .relaxed) < count { await Task.yield() }
     }
 
     @Test("what waits for an engine is told when it goes, and when it says that it is full", arguments: [true, false])
     func strandedRequestsAreTold(_ goes: Bool) async throws {
-        let place = try await self.dispatcher.place(for: "m", .online, tenant: "a")
+        let place = try await self.place(.online)
         try await withThrowingTaskGroup(of: RPCError?.self) { group in
             for dispatchClass in [DispatchClass.online, .flex] {
                 group.addTask {
                     await #expect(throws: RPCError.self) {
-                        _ = try await self.dispatcher.place(for: "m", dispatchClass, tenant: "a")
+                        _ = try await self.place(dispatchClass)
                     }
                 }
             }
@@ -74,10 +97,10 @@ struct PlaceTests {
 
     @Test("a cancelled task takes no place, whenever it is cancelled", arguments: 1...50)
     func cancelledWhileWaiting(_: Int) async throws {
-        let place = try await self.dispatcher.place(for: "m", .online, tenant: "a")
+        let place = try await self.place(.online)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                guard let place = try? await self.dispatcher.place(for: "m", .online, tenant: "a") else { return }
+                guard let place = try? await self.place(.online) else { return }
                 self.dispatcher.release(place, after: .cancelled)
             }
             group.addTask { self.dispatcher.release(place, after: .cancelled) }
@@ -89,14 +112,14 @@ struct PlaceTests {
 
     @Test("no more than 256 requests wait")
     func waitingIsBounded() async throws {
-        let place = try await self.dispatcher.place(for: "m", .online, tenant: "a")
+        let place = try await self.place(.online)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<Dispatcher.maximumWaitingRequests {
-                group.addTask { _ = try? await self.dispatcher.place(for: "m", .online, tenant: "\(number)") }
+                group.addTask { _ = try? await self.place(.online, tenant: "\(number)") }
             }
             await self.untilWaiting(Dispatcher.maximumWaitingRequests)
             let error = await #expect(throws: RPCError.self) {
-                _ = try await self.dispatcher.place(for: "m", .online, tenant: "a")
+                _ = try await self.place(.online)
             }
             #expect(error?.code == .resourceExhausted)
             group.cancelAll()

@@ -91,6 +91,8 @@ final class Transfer: @unchecked Sendable {
     var hasHead = false
     /// When the transfer was paused, for lack of memory or by its request; nil while it runs.
     var pausedAt: Int64?
+    /// Its `onTurn` is to be called.
+    var isTouched = false
     /// The handle that runs it, until its `reset`.
     var handle: EasyHandle?
     /// Resuming it was asked for and has not happened; for any thread.

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The client's thread: owns the multi handle and all easy handles.
 final class CurlLoop: @unchecked Sendable {
-    // Guard: `multi`, `idle`, `active`, `gathered`, `nextSweep` and `now` are used by the loop's thread only; other
+    // Guard: `multi`, `idle`, `active`, `gathered`, `touched`, `nextSweep` and `now` are used by the loop's thread only; other
     // threads use `inbox`, `thread`, and libcurl's thread-safe curl_multi_wakeup.
 
     /// How often limits and groups are looked at, in milliseconds.
@@ -31,6 +31,8 @@ final class CurlLoop: @unchecked Sendable {
     private var idle: [EasyHandle] = []
     private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
     private var gathered: GatherBudget<UnsafeMutableRawPointer>
+    /// Whose `onTurn` is to be called at the end of this turn.
+    private var touched: [Transfer] = []
     private var nextSweep: Int64 = 0
     /// Milliseconds of the monotonic clock, read once a turn.
     private(set) var now: Int64 = 0
@@ -121,7 +123,9 @@ extension CurlLoop {
             var running: Int32 = 0
             curl_multi_perform(self.multi, &running)
             // A completion may have started the next transfer: it goes out before anything is waited for.
-            guard !self.takeCompletions() else { continue }
+            let hasCompletions = self.takeCompletions()
+            self.endTurn()
+            guard !hasCompletions else { continue }
             self.sweepIfDue()
             let wait = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
             curl_multi_poll(self.multi, nil, 0, wait, nil)
@@ -213,6 +217,22 @@ extension CurlLoop {
         if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
         transfer?.onFinish(result)
         for raw in resumed { self.resume(raw) }
+    }
+
+    /// A callback of a transfer was called.
+    func touch(_ transfer: Transfer) {
+        guard !transfer.isTouched, transfer.request.onTurn != nil else { return }
+        transfer.isTouched = true
+        self.touched.append(transfer)
+    }
+
+    private func endTurn() {
+        guard !self.touched.isEmpty else { return }
+        for transfer in self.touched {
+            transfer.isTouched = false
+            if transfer.handle != nil { transfer.request.onTurn?() }
+        }
+        self.touched.removeAll(keepingCapacity: true)
     }
 
     /// Whether there is memory for these bytes of an answer; otherwise the transfer pauses.

@@ -95,7 +95,7 @@ extension EasyHandle {
             self.connectMilliseconds = connect
         }
         self.setHeaders(request.headers)
-        self.setBody(request)
+        try self.setBody(request)
     }
 
     private func setHeaders(_ headers: [HTTPHeader]) {
@@ -109,9 +109,8 @@ extension EasyHandle {
         self.headerList = list
     }
 
-    private func setBody(_ request: HTTPRequest) {
-        if case .bytes(let bytes) = request.body, request.method == .post {
-            self.copyBody(bytes)
+    private func setBody(_ request: HTTPRequest) throws(HTTPTransferError) {
+        if request.method == .post, try self.copyBody(request.body) {
             if !self.methodIsPostWithBytes {
                 _ = ccurl_set_string(self.raw, CURLOPT_CUSTOMREQUEST, nil)
                 _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
@@ -124,9 +123,9 @@ extension EasyHandle {
         case .none:
             _ = ccurl_set_long(self.raw, CURLOPT_HTTPGET, 1)
             _ = ccurl_set_long(self.raw, CURLOPT_NOBODY, request.method == .head ? 1 : 0)
-        case .bytes(let bytes):
+        case .bytes, .copied:
             _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
-            self.copyBody(bytes)
+            _ = try self.copyBody(request.body)
         case .stream(let length, _):
             _ = ccurl_set_long(self.raw, CURLOPT_POST, 1)
             _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, nil)
@@ -135,15 +134,34 @@ extension EasyHandle {
         _ = ccurl_set_string(self.raw, CURLOPT_CUSTOMREQUEST, request.method == .head ? nil : request.method.rawValue)
     }
 
-    /// libcurl does not copy the body, so it lives in memory of this handle until the next transfer.
-    private func copyBody(_ bytes: [UInt8]) {
-        if (self.body?.count ?? 0) < bytes.count {
-            self.body?.deallocate()
-            self.body = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 2_048), alignment: 16)
+    /// libcurl does not copy the body, so it lives in memory of this handle until the next transfer. Gives false when the
+    /// body is not there yet.
+    private func copyBody(_ body: HTTPRequestBody) throws(HTTPTransferError) -> Bool {
+        let count: Int
+        switch body {
+        case .none, .stream: return false
+        case .bytes(let bytes):
+            count = bytes.count
+            self.bodyMemory(count).copyBytes(from: bytes)
+        case .copied(let length, let fill):
+            count = max(length, 0)
+            let buffer = UnsafeMutableRawBufferPointer(rebasing: self.bodyMemory(count).prefix(count))
+            guard (try? fill(buffer)) == count else {
+                throw HTTPTransferError(.callback, mayHaveBeenSent: false, message: "the request body is not there")
+            }
         }
-        self.body?.copyBytes(from: bytes)
-        _ = ccurl_set_offset(self.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count))
+        _ = ccurl_set_offset(self.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(count))
         _ = ccurl_set_pointer(self.raw, CURLOPT_POSTFIELDS, self.body?.baseAddress)
+        return true
+    }
+
+    /// Memory for a body of so many bytes.
+    private func bodyMemory(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        if let body = self.body, body.count >= count { return body }
+        self.body?.deallocate()
+        let body = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 2_048), alignment: 16)
+        self.body = body
+        return body
     }
 
     /// Lets go of the transfer.
@@ -204,6 +222,7 @@ extension EasyHandle {
         let status = self.status
         guard status >= 200 else { return }
         transfer.hasHead = true
+        self.loop.touch(transfer)
         transfer.request.onHead?(status, transfer.headers)
     }
 
@@ -216,6 +235,7 @@ extension EasyHandle {
             return self.failTooLarge(transfer)
         }
         guard let onBody = transfer.request.onBody else { return self.gather(piece, transfer) }
+        self.loop.touch(transfer)
         do {
             switch try onBody(piece) {
             case .taken:
@@ -264,6 +284,7 @@ extension EasyHandle {
         guard let transfer, let bytes, case .stream(_, let read) = transfer.request.body else {
             return ccurl_read_abort
         }
+        self.loop.touch(transfer)
         // A slow upload is not a slow answer.
         transfer.startedAt = self.loop.now
         do {

@@ -30,6 +30,9 @@ public struct HTTPRequest: Sendable {
     /// Takes the answer's body piece by piece, on the client's thread, in place of gathering it; an error ends the
     /// transfer.
     public var onBody: (@Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer)?
+    /// Called on the client's thread at the end of each turn of its loop in which `onHead`, `onBody` or a body's `read` was
+    /// called, unless the request has ended by then: for one message to others about all that these did.
+    public var onTurn: (@Sendable () -> Void)?
 
     /// Makes a request.
     public init(
@@ -42,7 +45,8 @@ public struct HTTPRequest: Sendable {
         group: TransferGroup? = nil,
         control: TransferControl? = nil,
         onHead: (@Sendable (_ status: Int, HTTPResponseHeaders) -> Void)? = nil,
-        onBody: (@Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer)? = nil
+        onBody: (@Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer)? = nil,
+        onTurn: (@Sendable () -> Void)? = nil
     ) {
         self.method = method
         self.url = url
@@ -54,6 +58,7 @@ public struct HTTPRequest: Sendable {
         self.control = control
         self.onHead = onHead
         self.onBody = onBody
+        self.onTurn = onTurn
     }
 }
 
@@ -83,6 +88,9 @@ public enum HTTPRequestBody: Sendable {
     case none
     /// These bytes.
     case bytes([UInt8])
+    /// `length` bytes that `fill` writes into a buffer of that size, on the client's thread, once, before the request goes
+    /// out; the request fails when it gives less.
+    case copied(length: Int, fill: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?)
     /// `length` bytes that `read` gives piece by piece, on the client's thread: it fills the buffer and returns the
     /// bytes filled, 0 at the end, nil to be asked again after the request's control resumes it.
     case stream(length: Int64, read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?)

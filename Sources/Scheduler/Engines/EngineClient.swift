@@ -29,7 +29,7 @@ public protocol Engine: Sendable {
     func models() async throws(AttemptFailure) -> [String]
 }
 
-/// A request to an engine that is not held as a whole, nor is its answer. The closures are called on a thread of the
+/// A request to an engine whose body may come piece by piece, as does its answer. The closures are called on a thread of the
 /// engine's and must not block.
 public struct StreamedRequest: Sendable {
     /// Such as `/v1/chat/completions`.
@@ -42,12 +42,18 @@ public struct StreamedRequest: Sendable {
     public var maximumAnswerBytes: Int
     /// Resumes what `read` and `onBody` paused, and cancels the request.
     public var control: TransferControl
+    /// Whether all of the body is there: then `read` is called once for each attempt to send it, and fills a buffer of its
+    /// size.
+    public var isWhole: Bool
     /// Fills a buffer with the next bytes of the body; nil: there are none yet.
     public var read: @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?
     /// Gets what the engine says before any of the answer's body.
     public var onHead: @Sendable (EngineAnswerHead) -> Void
     /// Takes a piece of the answer's body.
     public var onBody: @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
+    /// Called when the thread has called any of the others and is about to turn to something else; not when the request
+    /// has ended by then.
+    public var onTurn: @Sendable () -> Void
 
     /// Makes a request.
     public init(
@@ -56,18 +62,22 @@ public struct StreamedRequest: Sendable {
         requestID: String,
         maximumAnswerBytes: Int,
         control: TransferControl,
+        isWhole: Bool,
         read: @escaping @Sendable (UnsafeMutableRawBufferPointer) throws -> Int?,
         onHead: @escaping @Sendable (EngineAnswerHead) -> Void,
-        onBody: @escaping @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer
+        onBody: @escaping @Sendable (UnsafeRawBufferPointer) throws -> HTTPBodyAnswer,
+        onTurn: @escaping @Sendable () -> Void
     ) {
         self.path = path
         self.contentBytes = contentBytes
         self.requestID = requestID
         self.maximumAnswerBytes = maximumAnswerBytes
         self.control = control
+        self.isWhole = isWhole
         self.read = read
         self.onHead = onHead
         self.onBody = onBody
+        self.onTurn = onTurn
     }
 }
 
@@ -100,12 +110,16 @@ public struct EngineClient: Engine {
 
     /// Sends one request piece by piece; everything is called on the HTTP client's thread.
     public func stream(_ streamed: StreamedRequest, onEnd: @escaping @Sendable (EngineAnswer) -> Void) {
-        let body = HTTPRequestBody.stream(length: Int64(streamed.contentBytes), read: streamed.read)
+        let body: HTTPRequestBody =
+            streamed.isWhole
+            ? .copied(length: streamed.contentBytes, fill: streamed.read)
+            : .stream(length: Int64(streamed.contentBytes), read: streamed.read)
         var request = self.post(streamed.path, body, requestID: streamed.requestID)
         request.maximumResponseBytes = min(request.maximumResponseBytes, streamed.maximumAnswerBytes)
         request.control = streamed.control
         request.onHead = { status, headers in streamed.onHead(EngineAnswerHead(status: status, headers)) }
         request.onBody = streamed.onBody
+        request.onTurn = streamed.onTurn
         self.http.start(request) { onEnd(EngineAnswer($0)) }
     }
 

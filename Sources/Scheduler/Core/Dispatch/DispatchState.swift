@@ -94,10 +94,28 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// Queues a line of any class; an online one has places kept free at its engines from now on.
     public mutating func offer(_ line: Line, _ dispatchClass: DispatchClass, job: Job, model: String, at now: Int64) {
         self.queues[self.queueIndex(dispatchClass, model)].turns.append(CollectionOfOne(line), for: job)
-        guard dispatchClass == .online else { return }
+        if dispatchClass == .online { self.reservePlaces(for: model, at: now) }
+    }
+
+    /// Takes a free place for a request of any class without queueing it, and gives the engine; nil when there is none, or
+    /// lines of its class, or of one that goes first, may wait for it.
+    public mutating func takeFreePlace(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
+        guard !self.queues.contains(where: { $0.dispatchClass <= dispatchClass }) else { return nil }
+        guard let engine = self.freeEngine(for: model, dispatchClass, at: now) else { return nil }
+        if dispatchClass == .online { self.reservePlaces(for: model, at: now) }
+        self.take(engine, dispatchClass)
+        return engine
+    }
+
+    private mutating func reservePlaces(for model: String, at now: Int64) {
         for index in self.engines.indices where self.engines[index].models.contains(model) {
             self.engines[index].reservedUntil = now + self.reserve.milliseconds
         }
+    }
+
+    private mutating func take(_ engine: Int, _ dispatchClass: DispatchClass) {
+        self.engines[engine].inFlight += 1
+        if dispatchClass != .online { self.engines[engine].offlineInFlight += 1 }
     }
 
     /// Gives back a batch line that was taken: to the head of its job at once, or after a delay.
@@ -205,8 +223,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
             if self.queues[index].turns.count == 0 {
                 self.queues.remove(at: index)
             }
-            self.engines[engine].inFlight += 1
-            if dispatchClass != .online { self.engines[engine].offlineInFlight += 1 }
+            self.take(engine, dispatchClass)
             return Assignment(dispatchClass: dispatchClass, engine: engine, job: job, line: line)
         }
         return nil

@@ -14,38 +14,31 @@ extension Dispatcher {
     /// Requests other than lines that may wait for a place; more are refused.
     static let maximumWaitingRequests = 256
 
-    /// Waits for a place at an engine that serves a model.
-    /// - Throws: NOT_FOUND when no engine serves it, UNAVAILABLE when none of those that do can take requests,
-    ///   RESOURCE_EXHAUSTED when too many wait already, CANCELLED when the task is cancelled.
-    func place(
-        for model: String,
-        _ dispatchClass: DispatchClass,
-        tenant: String
-    ) async throws(RPCError) -> EnginePlace {
-        let request = PlaceRequest()
+    /// A place at an engine that serves a model, if there is one that nobody waits for: most often there is, and then its
+    /// request goes straight to the engine. Otherwise why there will be none, or nil: it may wait.
+    func placeNow(for model: String, _ dispatchClass: DispatchClass) -> PlaceRequest.Outcome? {
+        let now = self.platform.time.monotonicMilliseconds()
+        let (index, refusal) = self.state.withLock { state -> (Int?, RPCError?) in
+            if let index = state.takeFreePlace(for: model, dispatchClass, at: now) { return (index, nil) }
+            return (nil, Self.refusal(of: model, state, at: now))
+        }
+        if let index { return .placed(self.place(at: index, dispatchClass)) }
+        return refusal.map { .refused($0) }
+    }
+
+    /// Has a request wait for a place; it is settled at once when it cannot: with NOT_FOUND when no engine serves the
+    /// model, UNAVAILABLE when none of those that do can take requests, RESOURCE_EXHAUSTED when too many wait already.
+    func queue(_ request: PlaceRequest, for model: String, _ dispatchClass: DispatchClass, tenant: String) {
         let waiting = self.waitingRequests.add(1, ordering: .relaxed).newValue
-        defer { self.waitingRequests.subtract(1, ordering: .relaxed) }
-        guard waiting <= Self.maximumWaitingRequests else { throw RPCErrors.tooManyRequests }
         let now = self.platform.time.monotonicMilliseconds()
         let refusal = self.state.withLock { state -> RPCError? in
+            guard waiting <= Self.maximumWaitingRequests else { return RPCErrors.tooManyRequests }
             if let refusal = Self.refusal(of: model, state, at: now) { return refusal }
             state.offer(.request(request), dispatchClass, job: .tenant(tenant), model: model, at: now)
             return nil
         }
-        if let refusal { throw refusal }
+        if let refusal { return self.settle(request, .refused(refusal)) }
         self.pump()
-        let outcome = await withTaskCancellationHandler {
-            await request.outcome()
-        } onCancel: {
-            self.withdraw(request, of: tenant)
-        }
-        switch outcome {
-        case .placed(let index):
-            let engine = self.engines.withLock { $0[index] }
-            return EnginePlace(index: index, engine: engine, dispatchClass: dispatchClass)
-        case .refused(let error): throw error
-        case .withdrawn: throw RPCError(code: .cancelled, message: "the call was cancelled")
-        }
     }
 
     /// The request at a place has ended; what came of it says something of the engine.
@@ -58,10 +51,19 @@ extension Dispatcher {
         self.pump()
     }
 
-    /// A request got a place; without a task that waits for it the place is free again.
+    /// A request that waited got a place.
     func place(_ request: PlaceRequest, _ assignment: State.Assignment) {
-        guard !request.settle(.placed(assignment.engine)) else { return }
-        self.state.withLock { $0.requestEnded(engine: assignment.engine, assignment.dispatchClass) }
+        self.settle(request, .placed(self.place(at: assignment.engine, assignment.dispatchClass)))
+    }
+
+    /// Takes a request back that waits; whoever has been given a place keeps it.
+    func withdraw(_ request: PlaceRequest, of tenant: String) {
+        let isWithdrawn = self.state.withLock { state in
+            state.withdraw(.tenant(tenant)) { item in
+                if case .request(let other) = item { other === request } else { false }
+            }
+        }
+        if isWithdrawn { self.settle(request, .withdrawn) }
     }
 
     /// Engines changed for the worse: what waits for none is told.
@@ -72,16 +74,16 @@ extension Dispatcher {
                 Self.refusal(of: model, state, at: now).map { (item, $0) }
             }
         }
-        for case (.request(let request), let error) in refused { request.settle(.refused(error)) }
+        for case (.request(let request), let error) in refused { self.settle(request, .refused(error)) }
     }
 
-    private func withdraw(_ request: PlaceRequest, of tenant: String) {
-        let isWithdrawn = self.state.withLock { state in
-            state.withdraw(.tenant(tenant)) { item in
-                if case .request(let other) = item { other === request } else { false }
-            }
-        }
-        if isWithdrawn { request.settle(.withdrawn) }
+    private func settle(_ request: PlaceRequest, _ outcome: PlaceRequest.Outcome) {
+        self.waitingRequests.subtract(1, ordering: .relaxed)
+        request.settle(outcome)
+    }
+
+    private func place(at index: Int, _ dispatchClass: DispatchClass) -> EnginePlace {
+        EnginePlace(index: index, engine: self.engines.withLock { $0[index] }, dispatchClass: dispatchClass)
     }
 
     /// Why a request for this model cannot even wait.

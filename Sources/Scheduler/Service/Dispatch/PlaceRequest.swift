@@ -1,44 +1,18 @@
 import ProtoRPC
-import Synchronization
 
-/// One request that waits for a place at an engine, and the one task that waits with it.
+/// One request that waits for a place at an engine.
 final class PlaceRequest: Sendable {
     enum Outcome: Sendable {
-        /// The place is at the engine with this index.
-        case placed(Int)
+        case placed(EnginePlace)
         case refused(RPCError)
-        /// The task was cancelled, and nothing was taken.
+        /// `Dispatcher.withdraw` took it back.
         case withdrawn
     }
 
-    private enum State {
-        case waiting(CheckedContinuation<Outcome, Never>?)
-        case settled(Outcome)
-    }
+    /// Ends the waiting. Called once, by whoever has taken the request out of its queue, on any thread and under no lock.
+    let settle: @Sendable (Outcome) -> Void
 
-    private let state = Mutex(State.waiting(nil))
-
-    /// Ends the waiting; only the first outcome counts, and the others give false.
-    @discardableResult
-    func settle(_ outcome: Outcome) -> Bool {
-        let (isFirst, waiter) = self.state.withLock { state in
-            guard case .waiting(let waiter) = state else { return (false, CheckedContinuation<Outcome, Never>?.none) }
-            state = .settled(outcome)
-            return (true, waiter)
-        }
-        waiter?.resume(returning: outcome)
-        return isFirst
-    }
-
-    /// Waits for the outcome; for one task.
-    func outcome() async -> Outcome {
-        await withCheckedContinuation { waiter in
-            let outcome = self.state.withLock { state -> Outcome? in
-                if case .settled(let outcome) = state { return outcome }
-                state = .waiting(waiter)
-                return nil
-            }
-            if let outcome { waiter.resume(returning: outcome) }
-        }
+    init(_ settle: @escaping @Sendable (Outcome) -> Void) {
+        self.settle = settle
     }
 }
