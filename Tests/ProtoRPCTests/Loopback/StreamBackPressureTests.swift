@@ -46,13 +46,21 @@ import Testing
         let socket = StuckSocket()
         let stage = Stage()
         var router = RPCRouter()
-        router.registerOnEventLoop(StreamMethods.server) { _, _ in EagerResponder(stage, Self.limit / 4 - 16) }
+        let woken = Mutex<RPCStreamWaker?>(nil)
+        router.registerOnEventLoop(StreamMethods.server) { waker, _ in
+            woken.withLock { $0 = waker }
+            return EagerResponder(stage, Self.limit / 4 - 16)
+        }
         let connection = try await self.connection(router, socket)
         // Four fit; the fifth is kept.
         for index in 1...5 { #expect(await stage.next() == "\(index)") }
         #expect(connection.outbound.usedBytes == 4 * (Self.limit / 4 - 16 + 4))
         try await connection.channel.eventLoop.submit { stage.tell("nothing was asked meanwhile") }.get()
         #expect(await stage.next() == "nothing was asked meanwhile")
+        // Woken for another reason while it waits: it must not wait twice, since the second room would be nobody's.
+        try #require(woken.withLock { $0 }).wake()
+        try await connection.channel.eventLoop.submit {}.get()
+        try await connection.channel.eventLoop.submit {}.get()
         try await connection.channel.eventLoop.submit { socket.open() }.get()
         for index in 6...Self.messages { #expect(await stage.next() == "\(index)") }
         #expect(await stage.next() == "end")

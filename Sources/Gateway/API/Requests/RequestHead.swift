@@ -13,18 +13,23 @@ public struct RequestHead: Sendable, Equatable {
 
     /// Splits a request target, also one in absolute form (RFC 9112, section 3.2.2).
     public init(method: String, target: String, contentLength: UInt64? = nil, contentType: String = "") {
-        var target = target[...]
-        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
-            let afterScheme = target.dropFirst(scheme.count)
-            target = afterScheme.firstIndex { $0 == "/" || $0 == "?" }.map { afterScheme[$0...] } ?? "/"
-            break
-        }
-        let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let target = Self.withoutAuthority(target)
+        let question = target.utf8.firstIndex(of: UInt8(ascii: "?"))
         self.method = method
-        self.path = halves.first.map(String.init) ?? ""
-        self.query = halves.count > 1 ? String(halves[1]) : ""
+        self.path = question.map { String(target[..<$0]) } ?? String(target)
+        self.query = question.map { String(target[target.utf8.index(after: $0)...]) } ?? ""
         self.contentLength = contentLength
         self.contentType = contentType
+    }
+
+    private static func withoutAuthority(_ target: String) -> Substring {
+        // As nearly all are.
+        if target.utf8.first == UInt8(ascii: "/") { return target[...] }
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            let afterScheme = target.dropFirst(scheme.count)
+            return afterScheme.firstIndex { $0 == "/" || $0 == "?" }.map { afterScheme[$0...] } ?? "/"
+        }
+        return target[...]
     }
 
     /// Whether it asks only how the gateway is, which needs no key.

@@ -22,8 +22,18 @@ public enum RequestID {
     }
 
     private static func generate() -> String {
-        let digits = String(UInt128.random(in: .min ... .max), radix: 16)
-        return "req_" + String(repeating: "0", count: 32 - digits.count) + digits
+        // By hand: the library's way for integers of any size took a twelfth of a small request's time.
+        var random = UInt128.random(in: .min ... .max)
+        let prefix = "req_".utf8
+        return String(unsafeUninitializedCapacity: prefix.count + 32) { buffer in
+            _ = buffer.update(fromContentsOf: prefix)
+            for index in prefix.count..<prefix.count + 32 {
+                let digit = UInt8(truncatingIfNeeded: random) & 0xF
+                buffer[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                random >>= 4
+            }
+            return prefix.count + 32
+        }
     }
 }
 
