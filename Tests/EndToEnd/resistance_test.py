@@ -4,6 +4,7 @@ import re
 import resource
 import selectors
 import socket
+import threading
 import time
 import unittest
 
@@ -12,6 +13,7 @@ from sdk_test import Case, jsonl, request
 from services import wait_for
 
 IDLE = 10_000
+PIPELINE = 4_000
 # Loopback has many addresses, each with its own ports.
 SOURCES = 4
 
@@ -120,6 +122,21 @@ class Rude(Case):
         last = b"GET /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
         data = self.exchange(get + post + get + last)
         self.assertEqual(statuses(data), [200, 400, 200, 404])
+
+    def test_T36_a_pipeline_of_thousands_is_answered_one_by_one(self):
+        # Requests of two kinds: the one is answered by a task, the other, refused by its head, on the event loop.
+        get = b"GET /healthz HTTP/1.1\r\nhost:a\r\n\r\n"
+        post = b"POST /v1/rerank HTTP/1.1\r\nhost:a\r\n\r\n"
+        last = b"GET /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        for kinds in ((post,), (get, post), (get,) + (post,) * 1_000):
+            times = PIPELINE // len(kinds)
+            connection = self.connect()
+            threading.Thread(target=connection.sendall, args=(b"".join(kinds) * times + last,)).start()
+            expected = [200 if kind == get else 415 for kind in kinds] * times + [404]
+            found = statuses(everything(connection))
+            self.assertEqual(len(found), len(expected))
+            self.assertEqual(found, expected)
+        self.assert_alive()
 
     def test_T36_a_chunked_body_with_trailers_is_taken(self):
         data = self.exchange(b"POST /v1/batches HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n"

@@ -11,6 +11,9 @@ import ProtoRPC
 final class OnlineExchange {
     private enum Phase {
         case head
+        /// What is wrong with the head is told when the request has come, or when the client sends nothing more for now: a
+        /// connection whose request was answered too early cannot go on.
+        case refused(APIError)
         case body(HeldBody, InferencePath, Caller)
         case answer(Pass, InferenceCall?)
         case over
@@ -68,7 +71,7 @@ final class OnlineExchange {
             guard case .inference(let path) = try passed.route.get() else { throw .internalError }
             self.phase = .body(HeldBody(budget: self.service.budget), path, passed.caller)
         } catch {
-            self.refuse(error)
+            self.phase = .refused(error)
         }
     }
 
@@ -84,11 +87,17 @@ final class OnlineExchange {
 
     /// The body cannot be read to its end.
     func failed(_ error: APIError) {
-        if case .body = self.phase { self.refuse(error) }
+        if case .body = self.phase { self.refuse(error) } else { self.readCompleted() }
+    }
+
+    /// Nothing more has come for now.
+    func readCompleted() {
+        if case .refused(let error) = self.phase { self.refuse(error) }
     }
 
     /// The body is whole.
     func receivedEnd() {
+        self.readCompleted()
         guard case .body(let body, let path, let caller) = self.phase else { return }
         do throws(APIError) {
             let wanted = try InferenceRequest.parse(body.bytes)

@@ -18,6 +18,9 @@ final class OnlineHandler: ChannelDuplexHandler {
     private var exchange: OnlineExchange?
     /// Whether the parts behind asked for more while parts were held.
     private var readIsHeld = false
+    /// Whether `goOn` is at it. What it takes may end at once and call it again: it must not run inside itself, as deep
+    /// as a client has requests in its pipeline.
+    private var isGoingOn = false
 
     init(service: OnlineService) {
         self.service = service
@@ -55,6 +58,11 @@ final class OnlineHandler: ChannelDuplexHandler {
         case .body(let bytes): self.exchange?.received(bytes)
         case .end: self.exchange?.receivedEnd()
         }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.exchange?.readCompleted()
+        context.fireChannelReadComplete()
     }
 
     func read(context: ChannelHandlerContext) {
@@ -112,9 +120,17 @@ final class OnlineHandler: ChannelDuplexHandler {
 
     /// Takes the parts that need not wait any more.
     private func goOn(_ context: ChannelHandlerContext) {
+        guard !self.isGoingOn else { return }
+        self.isGoingOn = true
+        var hasPassed = false
         while let (part, action) = self.turns.next(isForHere: Self.isOnline) {
+            if action == .pass { hasPassed = true }
             self.act(action, part, context: context)
         }
+        self.isGoingOn = false
+        // The tasks behind are given what was passed when a read is complete.
+        if hasPassed { context.fireChannelReadComplete() }
+        self.exchange?.readCompleted()
         guard self.readIsHeld, !self.turns.isHolding else { return }
         self.readIsHeld = false
         context.read()
