@@ -17,7 +17,7 @@ struct ImportGraphTests {
         "ProtoTLS": ["Glibc", "Synchronization"],
         "GatewayAPI": ["FoundationEssentials", "Glibc", "Musl", "Darwin"],
         "GatewayAccess": ["FoundationEssentials"],
-        "GatewayServer": ["Foundation", "FoundationEssentials", "Synchronization"],
+        "GatewayServer": ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"],
         "EngineSimulator": ["Glibc", "Synchronization"],
         "CommandLineTool": ["Foundation", "Synchronization"],
     ]

@@ -1,6 +1,7 @@
 """Online requests against the real pair of services: the stock OpenAI SDK, raw clients, and engines that break off."""
 
 import base64
+import email.utils
 import itertools
 import json
 import re
@@ -179,6 +180,7 @@ class Endpoints(Case):
             **question(), extra_headers={"x-request-id": "online-17"})
         self.assertEqual(answer.headers["x-request-id"], "online-17")
         self.assertRegex(answer.headers["openai-processing-ms"], r"^\d+$")
+        self.assertIsNotNone(email.utils.parsedate_to_datetime(answer.headers["date"]).tzinfo)
         self.assertEqual(self.witness("online-17")["outcome"], "ok")
 
     def test_A9_01_what_is_no_request_is_refused_with_an_error_object(self):

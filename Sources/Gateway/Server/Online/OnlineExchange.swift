@@ -255,6 +255,7 @@ final class OnlineExchange {
         headers.add(name: "x-request-id", value: self.requestID)
         let milliseconds = (NIODeadline.now() - self.start).nanoseconds / 1_000_000
         headers.add(name: "openai-processing-ms", value: String(milliseconds))
+        headers.add(name: "date", value: self.service.date.value)
         self.status = status
         self.contentLength = contentLength ?? 0
         self.write(.head(.init(version: .http1_1, status: .init(statusCode: status), headers: headers)))

@@ -17,6 +17,7 @@ struct OnlineService: Sendable {
     /// Silence of a stream of events after which a comment is written.
     let keepAlive: Duration
     let accessLog: AccessLog
+    let date = DateHeader()
 
     /// Passes a request to a scheduler.
     ///
