@@ -17,8 +17,7 @@ extension ClientConnectionHandler {
     /// INVALID_ARGUMENT (G5-13) or not at all: then the connection goes on without.
     func greet() {
         guard let context = self.context else { return }
-        let deadline = context.eventLoop.now + Self.greetingTime
-        self.start(.hello, SessionService.hello.name, self.hello, flags: [], deadline: deadline, context: context)
+        self.start(.hello, SessionService.hello.name, self.hello, flags: [], within: Self.greetingTime, context: context)
     }
 
     /// A call of the connection's own was answered.
@@ -35,7 +34,7 @@ extension ClientConnectionHandler {
             SessionService.watch.name,
             WatchRequest(),
             flags: StreamKind.serverStream.openingFlags,
-            deadline: context.eventLoop.now + .longest,
+            within: .longest,
             context: context
         )
     }
@@ -80,17 +79,19 @@ extension ClientConnectionHandler {
         _ method: String,
         _ request: some ProtoMessage,
         flags: FrameFlags,
-        deadline: NIODeadline,
+        within time: TimeAmount,
         context: ChannelHandlerContext
     ) {
+        // Read once: a time that began before the silence did would end before it is long enough to tell (T-24).
+        let now = context.eventLoop.now
         let head = FrameEncoding.Head(service: SessionService.name, method: method)
         guard let data = try? FrameEncoding.request(head, request, maximumDataBytes: self.maximumDataBytes),
             case .send(let streamID, let setTimer) = self.machine.start(
                 .session(call),
                 isStream: flags != [],
                 isBackground: true,
-                deadline: deadline,
-                now: context.eventLoop.now
+                deadline: now + time,
+                now: now
             )
         else { return }
         self.writer.append(data, type: .request, flags: flags, streamID: streamID, to: context)
