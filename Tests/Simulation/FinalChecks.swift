@@ -31,7 +31,7 @@ struct FinalChecks {
             }
             if order.isDeleted, !own.isEmpty { self.cluster.violation("I-01 order \(order.number) was deleted") }
             if !order.isChecked {
-                let state = own.first.map { "\($0.status), \($0.counts), \($0.waitingReason ?? "")" } ?? "not created"
+                let state = own.first.map(self.state(of:)) ?? "not created"
                 self.cluster.violation("I-11 order \(order.number) of \(order.lines.count) lines did not end: \(state)")
             }
             guard let file = order.fileID, !self.cluster.deletedFiles.contains(file) else { continue }
@@ -45,6 +45,11 @@ struct FinalChecks {
                 self.cluster.violation("I-12 \(file) has expired and is still there")
             }
         }
+    }
+
+    private func state(of batch: BatchRecord) -> String {
+        let paused = batch.pausedAt == nil ? "" : "paused, "
+        return "\(batch.status), \(paused)\(batch.counts), \(batch.waitingReason ?? "")"
     }
 
     /// I-03: inputs that were made for a batch are there with it or not at all.

@@ -37,6 +37,8 @@ final class Order: @unchecked Sendable {
         /// How often one, or its end, was asked for.
         var wishes = 0
         var wishesUnderWay = 0
+        /// Pauses that are asked for and to be followed by a resume, or by the end of the window.
+        var pausesUnderWay = 0
         /// What was answered; nil: it is not known what the batch does now.
         var isPaused: Bool?
         /// Calls were given up, which may have their effect later.

@@ -54,11 +54,21 @@ extension Workload {
     // MARK: - Pause and resume
 
     private func pauseForAWhile(_ order: Order, _ id: String) async {
+        order.pausing.pausesUnderWay += 1
         await self.setPaused(true, order, id)
         // Some leave it as it is until its window ends.
         if order.hasShortWindow, self.world.chance(0.4) { return }
         await self.rest(self.world.chance(0.5) ? 0...10 : 0...60_000)
         await self.ask(.batchResumed, order, id)
+        order.pausing.pausesUnderWay -= 1
+    }
+
+    /// Resumes a batch once more that was paused by a call that its client had given up before it resumed it.
+    func resumeAgain(_ order: Order, _ batch: Batch) async {
+        guard order.pausing.hasLooseCalls, order.pausing.pausesUnderWay == 0, batch.pausedAt != nil,
+            batch.status.isPausable
+        else { return }
+        await self.ask(.batchResumed, order, batch.id)
     }
 
     private func setPaused(_ isPaused: Bool, _ order: Order, _ id: String) async {

@@ -168,6 +168,7 @@ final class Workload: @unchecked Sendable {
             if wasDeleted { self.cluster.violation("I-01 \(id) is there again after it was deleted") }
             guard let batch = response.batch else { return }
             self.note(batch, order, asked: asked)
+            await self.resumeAgain(order, batch)
             // Nobody has asked for anything else meanwhile.
             guard let isPaused = pausing.isPaused, pausing.wishes == order.pausing.wishes else { return }
             if batch.status.isPausable, (batch.pausedAt != nil) != isPaused {
