@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
@@ -239,7 +240,7 @@ let package = Package(
             [
                 "TestSupport", "StoresTestSupport", "SchedulerService", "SchedulerCore", "SchedulerStores",
                 "SchedulerEngines", "CurlHTTP", "GatewayServer", "EngineSimulator", "Settings", "Checksum",
-                "ProtoMessages", "ProtoRPC", "ProtoTLS", .nioCore, .nioPosix, .logging,
+                "ProtoMessages", "ProtoRPC", "ProtoTLS", .nioCore, .nioPosix, .logging, .inMemoryLogging,
             ]
         ),
     ]

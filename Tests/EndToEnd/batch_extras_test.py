@@ -182,6 +182,16 @@ class EndedBatches(Extras):
         batch = self.run_batch(b"{\n")
         self.assertEqual((batch.status, self.results(batch.id)), ("failed", ([], False)))
 
+    def test_A2_10_the_key_of_a_deleted_batch_makes_no_other(self):
+        headers = {"Idempotency-Key": "deleted"}
+        file = self.upload(jsonl([request("a")]))
+        batch = self.wait(self.create(file.id, extra_headers=headers).id)
+        self.raw("DELETE", f"/v1/batches/{batch.id}")
+        with self.assertRaises(openai.NotFoundError) as caught:
+            self.create(file.id, extra_headers=headers)
+        self.assertEqual((caught.exception.code, caught.exception.param), ("batch_not_found", "Idempotency-Key"))
+        self.assertIn(batch.id, caught.exception.message)
+
     def test_a_deleted_batch_is_gone_and_its_files_stay(self):
         _, batch = self.mixed()
         deleted = self.raw("DELETE", f"/v1/batches/{batch.id}").json()

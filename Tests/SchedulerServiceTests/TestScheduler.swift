@@ -16,6 +16,7 @@ struct TestScheduler {
     init(
         engines: [any Engine] = [],
         files: any FileSystem = LocalFileSystem(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ change: (inout SchedulerConfiguration) -> Void = { _ in }
     ) async throws {
         let directory = try TemporaryDirectory()
@@ -38,7 +39,6 @@ struct TestScheduler {
         var configuration = SchedulerConfiguration(dataDirectory: directory.path)
         configuration.sweepInterval = .seconds(3_600)
         change(&configuration)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         self.node = try await SchedulerNode(parts, configuration: configuration, logger: logger)
     }
 

@@ -53,6 +53,16 @@ enum RPCErrors {
         self.make(.notFound, "No such Batch object: \(Self.shown(id))", reason: "batch_not_found", param: "batch_id")
     }
 
+    /// A create is repeated whose batch its tenant has deleted since: it is not made twice, and there is none to show.
+    static func deletedBatch(_ id: String) -> RPCError {
+        self.make(
+            .notFound,
+            "This Idempotency-Key has made the batch \(id), which was deleted since: use a new key for a new batch.",
+            reason: "batch_not_found",
+            param: "Idempotency-Key"
+        )
+    }
+
     /// A retry would fail as the batch did.
     static let invalidInput = Self.make(
         .failedPrecondition,
@@ -76,6 +86,7 @@ enum RPCErrors {
                 reason: "lease_lost",
                 retryAfterMilliseconds: 1_000
             )
+        case .gone(let key): self.gone(key)
         case .unreadable:
             self.make(.dataLoss, "The stored object cannot be read.", reason: "unreadable")
         case .tooManyAnswers(let seconds):
@@ -100,6 +111,15 @@ enum RPCErrors {
                 retryAfterMilliseconds: 10_000
             )
         case .broken: self.storeFailed
+        }
+    }
+
+    private static func gone(_ key: RecordKey) -> RPCError {
+        switch key.kind {
+        case .file: self.noSuchFile(key.id, param: "file_id")
+        case .batch: self.noSuchBatch(key.id)
+        case .upload: self.noSuchUpload(key.id)
+        case .uploadPart: self.noSuchPart(key.id)
         }
     }
 

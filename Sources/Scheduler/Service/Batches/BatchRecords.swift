@@ -29,6 +29,7 @@ struct BatchRecords: Sendable {
     /// - Parameters:
     ///   - alongside: changes that become durable with it or not at all.
     ///   - event: called again when somebody else changed the record first.
+    /// - Throws: `StoreError.gone` when the batch was deleted, and what the store throws.
     func apply(
         to id: String,
         alongside changes: [RecordChange] = [],
@@ -36,7 +37,7 @@ struct BatchRecords: Sendable {
     ) async throws(StoreError) -> Change {
         for _ in 0..<Self.maximumTries {
             guard let stored = try await self.store.get(BatchRecord.self, id) else {
-                throw .unreadable("\(id) is not stored any more")
+                throw .gone(RecordKey(.batch, id))
             }
             if let epoch, stored.object.epoch != epoch { throw .fenced }
             var machine = BatchStateMachine(stored.object)

@@ -238,7 +238,10 @@ extension BatchesHandlers {
     private func earlierBatch(_ call: IdempotentCall?, _ tenant: String) async throws -> BatchRecord? {
         let now = self.platform.time.unixSeconds
         guard let id = try await call?.earlierAnswer(in: self.store, now: now) else { return nil }
-        return try await self.batch(id, tenant)
+        guard let batch = try await self.records.get(id), batch.tenant == tenant else {
+            throw RPCErrors.deletedBatch(id)
+        }
+        return batch
     }
 
     private func input(_ id: String, _ tenant: String) async throws -> FileRecord {

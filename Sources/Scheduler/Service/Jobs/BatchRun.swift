@@ -40,7 +40,7 @@ struct BatchRun: Sendable {
 
     private func toEndOfReadableInput() async throws -> BatchRecord {
         guard var batch = try await self.records.get(self.id) else {
-            throw StoreError.unreadable("\(self.id) is not stored any more")
+            throw StoreError.gone(RecordKey(.batch, self.id))
         }
         guard !batch.status.isTerminal else { return batch }
         if batch.status == .validating {

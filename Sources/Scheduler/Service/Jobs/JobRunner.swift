@@ -235,6 +235,10 @@ extension JobRunner {
             } catch StoreError.fenced {
                 logger.notice("the batch is somebody else's now")
                 break
+            } catch StoreError.gone {
+                // Somebody else ended it while this scheduler was not looking, or it could not have been deleted.
+                logger.notice("the batch was deleted")
+                break
             } catch StoreError.unreadable(let what) where what == unreadable {
                 // Damage that was found only while reading is stepped over at the next try; this is still there.
                 await self.claimer.quarantine(claimed.id, because: what)

@@ -71,6 +71,8 @@ struct UploadCleaner: Sendable {
             for stored in page {
                 do {
                     try await body(try stored.decoded(UploadRecord.self).object)
+                } catch StoreError.gone {
+                    // Another scheduler sweeps, too.
                 } catch StoreError.unreadable(let what) {
                     // It keeps its parts.
                     self.logger.error("an upload cannot be read", metadata: ["error": "\(what)"])

@@ -52,6 +52,7 @@ struct UploadRecords: Sendable {
     /// - Parameters:
     ///   - alongside: changes that become durable with it or not at all.
     ///   - event: called again when somebody else changed the record first.
+    /// - Throws: `StoreError.gone` when the upload was swept, and what the store throws.
     func apply(
         to id: String,
         alongside changes: [RecordChange] = [],
@@ -59,7 +60,7 @@ struct UploadRecords: Sendable {
     ) async throws(StoreError) -> Change {
         for _ in 0..<Self.maximumTries {
             guard let stored = try await self.store.get(UploadRecord.self, id) else {
-                throw .unreadable("\(id) is not stored any more")
+                throw .gone(RecordKey(.upload, id))
             }
             var machine = UploadStateMachine(stored.object)
             let outcome = event(&machine)

@@ -166,6 +166,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case conflict
     /// The owner's lease has ended: what it was doing is somebody else's now.
     case fenced
+    /// The record is not there any more.
+    case gone(RecordKey)
     /// The stored bytes are of another version or cannot be read; the text names the record.
     case unreadable(String)
     /// As many answers are remembered for the scope as may be; the oldest ends in so many seconds.

@@ -326,7 +326,7 @@ extension SQLiteMetadataStore {
         let error = Self.storeError(error)
         switch error {
         case .damaged, .broken: self.onFailure(error)
-        case .conflict, .fenced, .unreadable, .tooManyAnswers, .overQuota, .full, .unavailable: break
+        case .conflict, .fenced, .gone, .unreadable, .tooManyAnswers, .overQuota, .full, .unavailable: break
         }
         return error
     }
