@@ -17,7 +17,14 @@ extension ClientConnectionHandler {
     /// INVALID_ARGUMENT (G5-13) or not at all: then the connection goes on without.
     func greet() {
         guard let context = self.context else { return }
-        self.start(.hello, SessionService.hello.name, self.hello, flags: [], within: Self.greetingTime, context: context)
+        self.start(
+            .hello,
+            SessionService.hello.name,
+            self.hello,
+            flags: [],
+            within: Self.greetingTime,
+            context: context
+        )
     }
 
     /// A call of the connection's own was answered.
