@@ -8,7 +8,7 @@ public enum RequestID {
         return proposed
     }
 
-    private static func isPlain(_ text: String) -> Bool {
+    fileprivate static func isPlain(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= Self.maximumBytes
             && text.utf8.allSatisfy { byte in
                 switch byte {
@@ -22,18 +22,41 @@ public enum RequestID {
     }
 
     private static func generate() -> String {
-        // By hand: the library's way for integers of any size took a twelfth of a small request's time.
-        var random = UInt128.random(in: .min ... .max)
+        self.text(UInt128.random(in: .min ... .max))
+    }
+
+    /// By hand: the library's way for integers of any size took a twelfth of a small request's time.
+    fileprivate static func text(_ number: UInt128) -> String {
         let prefix = "req_".utf8
+        var rest = number
         return String(unsafeUninitializedCapacity: prefix.count + 32) { buffer in
             _ = buffer.update(fromContentsOf: prefix)
             for index in prefix.count..<prefix.count + 32 {
-                let digit = UInt8(truncatingIfNeeded: random) & 0xF
+                let digit = UInt8(truncatingIfNeeded: rest) & 0xF
                 buffer[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                random >>= 4
+                rest >>= 4
             }
             return prefix.count + 32
         }
+    }
+}
+
+/// Names the requests of one connection. Names are unique and no secrets, so the system's random numbers, two system calls
+/// a name, are asked for once.
+public struct RequestIDs {
+    /// An odd number: all 2^128 numbers come before one comes again. The digits are those of the golden ratio.
+    private static let step: UInt128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835
+    private var last: UInt128?
+
+    /// Names to come.
+    public init() {}
+
+    /// The client's name for the request when it is short and plain, else a new one.
+    public mutating func choose(_ proposed: String?) -> String {
+        if let proposed, RequestID.isPlain(proposed) { return proposed }
+        let next = self.last.map { $0 &+ Self.step } ?? UInt128.random(in: .min ... .max)
+        self.last = next
+        return RequestID.text(next)
     }
 }
 

@@ -53,13 +53,14 @@ struct GatewayHTTPChannel: ServerChildChannel {
         return self.http1.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandlers(
-                [
-                    HTTPConnectionHandler(limits: self.limits, keys: self.keys, accessLog: self.accessLog),
-                    OnlineHandler(service: self.online),
-                ],
-                position: .after(parser)
+            let connection = HTTPConnectionHandler(
+                limits: self.limits,
+                keys: self.keys,
+                accessLog: self.accessLog,
+                online: self.online,
+                wire: try pipeline.context(handlerType: HTTPResponseEncoder.self)
             )
+            try pipeline.addHandler(connection, position: .after(parser))
             return value
         }
     }

@@ -35,11 +35,20 @@ struct HTTPConnectionStateMachine {
         case close
     }
 
+    /// How an answer has to be written.
+    struct AnswerManner: Equatable {
+        /// The connection ends with it.
+        var closes: Bool
+        /// Its client knows no chunks: a body of unknown length ends with the connection.
+        var isHTTP10: Bool
+    }
+
     private let limits: HTTPLimits
     /// Requests handed on whose answers have not ended.
     private var unanswered = 0
     /// Whether the body of the newest request is still coming.
     private var isReadingBody = false
+    private var newestIsHTTP10 = false
     /// No further request is taken.
     private var isLast = false
     private var refusal: APIError?
@@ -63,21 +72,22 @@ struct HTTPConnectionStateMachine {
 
     /// - Parameter keyRefusal: why the request's key is not accepted; asked for when a body would follow.
     mutating func received(
-        head: HTTPRequestHead,
+        _ request: IncomingRequest,
         keyRefusal: () -> APIError? = { nil },
         now: NIODeadline
     ) -> HeadAction {
         self.lastInput = now
         guard !self.isLast else { return .drop }
-        if let error = Self.refusal(of: head, keyRefusal) {
+        if let error = Self.refusal(of: request, keyRefusal) {
             return self.refuse(error)
         }
         self.isReadingBody = true
         self.pace.begin()
         self.unanswered += 1
+        self.newestIsHTTP10 = request.http.version.isBeforeHTTP11
         // Upgrades are not offered; what follows such a request is not read.
-        self.isLast = !head.isKeepAlive || head.version.isBeforeHTTP11 || head.headers.contains(name: "upgrade")
-        guard head.expectsContinue else { return .forward }
+        self.isLast = !request.http.isKeepAlive || self.newestIsHTTP10 || request.fields.asksUpgrade
+        guard request.expectsContinue else { return .forward }
         guard self.unanswered == 1 else {
             self.owesContinue = true
             return .forward
@@ -123,12 +133,12 @@ struct HTTPConnectionStateMachine {
 
     // MARK: Output
 
-    /// Whether the answer whose head is being written is the connection's last one.
-    mutating func answers() -> Bool {
+    /// How the answer has to be whose head is being written.
+    mutating func answers() -> AnswerManner {
         let isNewest = self.unanswered == 1
         self.closesAfterAnswer = isNewest && self.refusal == nil && (self.isLast || self.isReadingBody)
         if self.closesAfterAnswer { self.isLast = true }
-        return self.closesAfterAnswer
+        return AnswerManner(closes: self.closesAfterAnswer, isHTTP10: isNewest && self.newestIsHTTP10)
     }
 
     mutating func answerEnded(now: NIODeadline) -> AnswerEndAction {
@@ -203,30 +213,25 @@ extension HTTPConnectionStateMachine {
     ///
     /// What the head alone tells is judged here only when a body would follow; without one the connection can go on
     /// after the answer. Its key comes first: who has none learns nothing of what else is wrong (A9-03).
-    private static func refusal(of head: HTTPRequestHead, _ keyRefusal: () -> APIError?) -> APIError? {
-        if let error = Self.protocolError(of: head) { return error }
-        guard head.hasBody else { return nil }
+    private static func refusal(of request: IncomingRequest, _ keyRefusal: () -> APIError?) -> APIError? {
+        if let error = Self.protocolError(of: request) { return error }
+        guard request.fields.hasBody else { return nil }
         if let error = keyRefusal() { return error }
-        do throws(APIError) {
-            _ = try RequestHead(head).admit()
-            return nil
-        } catch {
-            return error
-        }
+        if case .failure(let error) = request.route { return error }
+        return nil
     }
 
     /// What is wrong with the head as HTTP (RFC 9112; T-36).
-    private static func protocolError(of head: HTTPRequestHead) -> APIError? {
-        let hosts = head.headers["host"].count
-        if hosts > 1 || hosts == 0 && !head.version.isBeforeHTTP11 {
+    private static func protocolError(of request: IncomingRequest) -> APIError? {
+        let (fields, version) = (request.fields, request.http.version)
+        if fields.hosts > 1 || fields.hosts == 0 && !version.isBeforeHTTP11 {
             return .malformedRequest("it needs one Host header field")
         }
-        let codings = head.headers["transfer-encoding"]
-        if !codings.isEmpty {
-            if head.headers.contains(name: "content-length") || head.version.isBeforeHTTP11 {
+        if let coding = fields.transferCodings.first {
+            if fields.contentLength != nil || version.isBeforeHTTP11 {
                 return .malformedRequest("the length of its body is ambiguous")
             }
-            guard codings.count == 1, codings[0].lowercased() == "chunked" else {
+            guard fields.transferCodings.count == 1, coding.lowercased() == "chunked" else {
                 return APIError(
                     status: 501,
                     message: "Only the transfer encoding 'chunked' is supported.",
@@ -235,8 +240,7 @@ extension HTTPConnectionStateMachine {
                 )
             }
         }
-        let expectations = head.headers["expect"]
-        guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
+        guard fields.expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
             return APIError(
                 status: 417,
                 message: "Only the expectation '100-continue' is supported.",
@@ -251,28 +255,9 @@ extension HTTPVersion {
     fileprivate var isBeforeHTTP11: Bool { (self.major, self.minor) < (1, 1) }
 }
 
-extension HTTPRequestHead {
-    /// The parser lets only HTTP/1.0 and HTTP/1.1 through.
-    fileprivate var isHTTP10: Bool { self.version == .http1_0 }
-
+extension IncomingRequest {
     fileprivate var expectsContinue: Bool {
-        !self.version.isBeforeHTTP11 && self.hasBody && self.headers.contains(name: "expect")
-    }
-
-    fileprivate var hasBody: Bool {
-        self.headers.contains(name: "transfer-encoding")
-            || self.headers["content-length"].contains { $0 != "0" }
-    }
-}
-
-extension RequestHead {
-    init(_ head: HTTPRequestHead) {
-        self.init(
-            method: head.method.rawValue,
-            target: head.uri,
-            contentLength: head.headers.first(name: "content-length").flatMap(UInt64.init),
-            contentType: head.headers.first(name: "content-type") ?? ""
-        )
+        !self.http.version.isBeforeHTTP11 && self.fields.hasBody && !self.fields.expectations.isEmpty
     }
 }
 

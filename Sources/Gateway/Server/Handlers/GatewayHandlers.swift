@@ -62,7 +62,7 @@ struct GatewayHandlers: Sendable {
             return try await ResultsDownloader(calls: calls, budget: self.budget).response(batchID: id)
         case .listModels: return Response(json: .models(try await calls.models()))
         case .getModel(let id): return Response(json: try await calls.getModel(id))
-        // `OnlineHandler` has answered it.
+        // `OnlineRequests` has answered it.
         case .inference: throw APIError.internalError
         case .health: return Response(json: .object([("status", .string("ok"))]))
         case .readiness: return Response(json: try await calls.readiness())

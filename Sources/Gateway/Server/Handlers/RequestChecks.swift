@@ -22,10 +22,15 @@ struct RequestChecks: Sendable {
     func check(_ head: RequestHead, _ credentials: @autoclosure () -> Credentials) throws(APIError) -> Passed {
         let caller = try self.keys.caller(credentials(), head)
         let route = Result { () throws(APIError) in try head.admit() }
-        return Passed(
-            caller: caller,
-            admission: self.rates.begin(caller, tokens: head.estimatedTokens),
-            route: route
-        )
+        return self.pass(head, caller, route)
+    }
+
+    /// The same for a request whose head the connection has looked at.
+    func check(_ request: IncomingRequest) throws(APIError) -> Passed {
+        self.pass(request.head, try request.caller(self.keys).get(), request.route)
+    }
+
+    private func pass(_ head: RequestHead, _ caller: Caller, _ route: Result<Route, APIError>) -> Passed {
+        Passed(caller: caller, admission: self.rates.begin(caller, tokens: head.estimatedTokens), route: route)
     }
 }

@@ -1,7 +1,6 @@
 import GatewayAPI
 import GatewayAccess
 import NIOCore
-import NIOHTTP1
 import ProtoRPC
 
 /// One online request and its answer, on the event loop of its connection (A10).
@@ -15,26 +14,35 @@ final class OnlineExchange {
         /// connection whose request was answered too early cannot go on.
         case refused(APIError)
         case body(HeldBody, InferencePath, Caller)
-        case answer(Pass, InferenceCall?)
+        case answer(Pass)
         case over
     }
 
     /// What a scheduler is asked.
-    private struct Pass {
+    private final class Pass {
         let request: InferenceRequest
         let path: InferencePath
         let caller: Caller
         let body: HeldBody
         var route: ModelRoute
+        /// The attempt under way; nil while it is looked where the model is.
+        var call: InferenceCall?
+
+        init(_ request: InferenceRequest, path: InferencePath, caller: Caller, body: HeldBody, route: ModelRoute) {
+            self.request = request
+            self.path = path
+            self.caller = caller
+            self.body = body
+            self.route = route
+        }
     }
 
+    private let request: IncomingRequest
+    private let requestID: String
     private let service: OnlineService
-    private let context: ChannelHandlerContext
+    private let writer: AnswerWriter
     private let onEnd: () -> Void
     private let start = NIODeadline.now()
-    private let head: RequestHead
-    private let headers: HTTPHeaders
-    private let requestID: String
     private var phase = Phase.head
     private var answer: OnlineAnswerStateMachine
     /// Whether the engine has begun to answer.
@@ -50,14 +58,19 @@ final class OnlineExchange {
     private var contentLength = 0
 
     /// - Parameter onEnd: called once, when the answer is written or nobody is there to read it.
-    init(_ head: HTTPRequestHead, service: OnlineService, context: ChannelHandlerContext, onEnd: @escaping () -> Void) {
-        self.head = RequestHead(head)
-        self.headers = head.headers
-        self.requestID = RequestID.choose(head.headers.first(name: "x-request-id"))
+    init(
+        _ request: IncomingRequest,
+        requestID: String,
+        service: OnlineService,
+        answer: AnswerWriter,
+        onEnd: @escaping () -> Void
+    ) {
+        self.request = request
+        self.requestID = requestID
         self.service = service
-        self.context = context
+        self.writer = answer
         self.onEnd = onEnd
-        self.answer = OnlineAnswerStateMachine(keepAlive: TimeAmount(service.keepAlive))
+        self.answer = OnlineAnswerStateMachine(keepAlive: service.keepAlive)
     }
 
     // MARK: Request
@@ -65,7 +78,7 @@ final class OnlineExchange {
     /// Judges the head.
     func begin() {
         do throws(APIError) {
-            let passed = try self.service.checks.check(self.head, Credentials(self.headers))
+            let passed = try self.service.checks.check(self.request)
             self.admission = passed.admission
             if let refusal = passed.admission?.refusal { throw refusal }
             guard case .inference(let path) = try passed.route.get() else { throw .internalError }
@@ -103,7 +116,7 @@ final class OnlineExchange {
             let wanted = try InferenceRequest.parse(body.bytes)
             self.tier = wanted.tier
             let route = ModelRoute(model: wanted.model, directory: self.service.models)
-            self.send(Pass(request: wanted, path: path, caller: caller, body: body, route: route))
+            self.send(Pass(wanted, path: path, caller: caller, body: body, route: route))
         } catch {
             self.refuse(error)
         }
@@ -111,9 +124,11 @@ final class OnlineExchange {
 
     /// Tries a scheduler.
     private func send(_ pass: Pass) {
-        self.phase = .answer(pass, nil)
-        let (bound, eventLoop) = (NIOLoopBound(self, eventLoop: self.context.eventLoop), self.context.eventLoop)
-        let call = self.service.call(
+        pass.call = nil
+        self.phase = .answer(pass)
+        let eventLoop = self.writer.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        pass.call = self.service.call(
             pass.request,
             path: pass.path,
             body: pass.body.bytes,
@@ -124,22 +139,19 @@ final class OnlineExchange {
         ) {
             if eventLoop.inEventLoop { bound.value.resume() } else { eventLoop.execute { bound.value.resume() } }
         }
-        self.phase = .answer(pass, call)
         // What came before the call was known here.
         self.resume()
     }
 
     /// A try has failed before the engine answered. Whether there is another one.
     private func goesOn(_ pass: Pass, after error: RPCError) -> Bool {
-        var pass = pass
         switch pass.route.failed(error) {
         case .giveUp: return false
         case .goOn: self.send(pass)
         case .look:
-            self.phase = .answer(pass, nil)
-            let (bound, eventLoop) = (
-                NIOLoopBound((self, pass), eventLoop: self.context.eventLoop), self.context.eventLoop
-            )
+            pass.call = nil
+            let eventLoop = self.writer.eventLoop
+            let bound = NIOLoopBound((self, pass), eventLoop: eventLoop)
             self.service.models.afterLook {
                 eventLoop.execute {
                     let (exchange, pass) = bound.value
@@ -152,7 +164,6 @@ final class OnlineExchange {
 
     private func looked(_ pass: Pass, after error: RPCError) {
         guard case .answer = self.phase else { return }
-        var pass = pass
         if pass.route.goesOnAfterLook() { self.send(pass) } else { self.refuse(APIError(inference: error)) }
     }
 
@@ -166,8 +177,7 @@ final class OnlineExchange {
     /// Something of the answer has come, or the client takes more: passes on what the socket takes.
     func resume() {
         var hasWritten = false
-        while self.context.channel.isWritable, case .answer(let pass, let call?) = self.phase, let arrival = call.take()
-        {
+        while self.writer.isWritable, case .answer(let pass) = self.phase, let arrival = pass.call?.take() {
             switch arrival {
             // The engine has begun to answer.
             case .head:
@@ -177,10 +187,10 @@ final class OnlineExchange {
                 if self.goesOn(pass, after: error) { continue }
             case .failed, .piece, .end: break
             }
-            hasWritten = self.act(self.answer.received(arrival, now: .now())) || hasWritten
+            if self.act(self.answer.received(arrival, now: .now())) { hasWritten = true }
             self.tickWhenSilent()
         }
-        if hasWritten { self.context.flush() }
+        if hasWritten { self.writer.flush() }
     }
 
     /// Gives whether something was written that has to be flushed.
@@ -188,95 +198,95 @@ final class OnlineExchange {
         switch action {
         case .none: return false
         case .write(let head, let bytes, let isEnd):
-            if let head { self.write(head) }
-            if bytes.readableBytes > 0 {
-                self.tail?.passed(bytes)
-                self.write(.body(.byteBuffer(bytes)))
+            if let head { self.tail = self.admission?.tail(ofAnswerWith: head.status) }
+            self.tail?.passed(bytes)
+            if isEnd, let tail = self.tail { self.admission?.ended(tail) }
+            if let head {
+                self.begin(self.head(head), bytes, isEnd: isEnd)
+            } else {
+                self.writer.goOn(bytes, isEnd: isEnd)
             }
-            guard isEnd else { return true }
-            if let tail = self.tail { self.admission?.ended(tail) }
-            self.write(.end(nil))
-            self.context.flush()
-            self.end(status: self.status ?? 0)
-            return false
+            if isEnd { self.endWritten() }
+            return !isEnd
         case .refuse(let error):
             self.refuse(error)
             return false
         case .cut:
             self.end(status: self.status ?? 0)
-            self.context.close(promise: nil)
+            self.writer.cut()
             return false
         }
     }
 
     private func tickWhenSilent() {
-        guard self.keepAlive == nil, self.answer.isEventStream, case .answer = self.phase else { return }
-        let interval = TimeAmount(self.service.keepAlive)
-        self.keepAlive = self.context.eventLoop.assumeIsolated().scheduleTask(in: interval) {
+        guard self.answer.isEventStream, self.keepAlive == nil, case .answer = self.phase else { return }
+        self.keepAlive = self.writer.eventLoop.assumeIsolated().scheduleTask(in: self.service.keepAlive) {
             self.keepAlive = nil
-            guard self.context.channel.isWritable else { return self.tickWhenSilent() }
-            if self.act(self.answer.tick(now: .now())) { self.context.flush() }
+            guard self.writer.isWritable else { return self.tickWhenSilent() }
+            if self.act(self.answer.tick(now: .now())) { self.writer.flush() }
             self.tickWhenSilent()
         }
-    }
-
-    private func write(_ answer: OnlineAnswerStateMachine.Head) {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(8)
-        if !answer.contentType.isEmpty { headers.add(name: "content-type", value: answer.contentType) }
-        if let seconds = answer.retryAfterSeconds { headers.add(name: "retry-after", value: String(seconds)) }
-        if answer.isEvents {
-            headers.add(name: "cache-control", value: "no-cache")
-            // For an nginx in between.
-            headers.add(name: "x-accel-buffering", value: "no")
-        }
-        headers.add(name: "x-backfill-service-tier", value: self.tier.rawValue)
-        self.tail = self.admission?.tail(ofAnswerWith: answer.status)
-        self.write(status: answer.status, headers, contentLength: answer.contentLength)
     }
 
     /// Answers with an error: nothing was written before.
     private func refuse(_ error: APIError) {
         let body = error.json.encoded()
-        var headers = HTTPHeaders(error.headers)
-        headers.add(name: "content-type", value: "application/json")
-        self.write(status: error.status, headers, contentLength: body.readableBytes)
-        self.write(.body(.byteBuffer(body)))
-        self.write(.end(nil))
-        self.context.flush()
-        self.end(status: error.status)
+        var head = self.head(status: error.status, contentType: "application/json", contentLength: body.readableBytes)
+        head.others = error.headers
+        self.begin(head, body, isEnd: true)
+        self.endWritten()
     }
 
-    /// The head, with what every answer tells.
-    private func write(status: Int, _ headers: HTTPHeaders, contentLength: Int?) {
-        var headers = headers
-        if let contentLength { headers.add(name: "content-length", value: String(contentLength)) }
-        for (name, value) in self.admission?.headers ?? [] { headers.add(name: name, value: value) }
-        headers.add(name: "x-request-id", value: self.requestID)
-        let milliseconds = (NIODeadline.now() - self.start).nanoseconds / 1_000_000
-        headers.add(name: "openai-processing-ms", value: String(milliseconds))
-        headers.add(name: "date", value: self.service.date.value)
-        self.status = status
-        self.contentLength = contentLength ?? 0
-        self.write(.head(.init(version: .http1_1, status: .init(statusCode: status), headers: headers)))
+    private func head(_ answer: OnlineAnswerStateMachine.Head) -> AnswerHead {
+        var head = self.head(
+            status: answer.status,
+            contentType: answer.contentType,
+            contentLength: answer.contentLength
+        )
+        head.tier = self.tier
+        head.isEvents = answer.isEvents
+        if let seconds = answer.retryAfterSeconds { head.others.append(("retry-after", String(seconds))) }
+        return head
     }
 
-    private func write(_ part: HTTPServerResponsePart) {
-        self.context.write(NIOAny(part), promise: nil)
+    /// What every answer tells.
+    private func head(status: Int, contentType: String, contentLength: Int?) -> AnswerHead {
+        AnswerHead(
+            status: status,
+            contentType: contentType,
+            contentLength: contentLength,
+            requestID: self.requestID,
+            milliseconds: (NIODeadline.now() - self.start).nanoseconds / 1_000_000,
+            date: self.service.date.value
+        )
+    }
+
+    private func begin(_ head: AnswerHead, _ bytes: ByteBuffer, isEnd: Bool) {
+        var head = head
+        if let admission { head.others += admission.headers }
+        self.status = head.status
+        self.contentLength = head.contentLength ?? 0
+        self.writer.begin(head, bytes, isEnd: isEnd)
     }
 
     // MARK: End
 
+    /// The last byte was written.
+    private func endWritten() {
+        self.writer.flush()
+        self.end(status: self.status ?? 0)
+    }
+
     private func end(status: Int) {
         if case .over = self.phase { return }
-        if case .answer(_, let call) = self.phase { call?.cancel() }
+        if case .answer(let pass) = self.phase { pass.call?.cancel() }
         self.phase = .over
         self.keepAlive?.cancel()
         self.keepAlive = nil
         self.admission = nil
         self.service.accessLog.write(
-            method: self.head.method,
-            path: self.head.path,
+            method: self.request.head.method,
+            path: self.request.head.path,
             status: status,
             bytes: self.contentLength,
             duration: .nanoseconds((NIODeadline.now() - self.start).nanoseconds),

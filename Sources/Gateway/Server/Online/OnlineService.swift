@@ -2,12 +2,11 @@ import GatewayAPI
 import GatewayAccess
 import Logging
 import NIOCore
-import NIOHTTP1
 import ProtoMessages
 import ProtoRPC
 
 /// What all online requests share.
-struct OnlineService: Sendable {
+final class OnlineService: Sendable {
     let client: RPCClient
     let models: ModelDirectory
     let checks: RequestChecks
@@ -15,9 +14,27 @@ struct OnlineService: Sendable {
     /// Longest time from the request to the end of its answer.
     let requestTimeout: Duration
     /// Silence of a stream of events after which a comment is written.
-    let keepAlive: Duration
+    let keepAlive: TimeAmount
     let accessLog: AccessLog
     let date = DateHeader()
+
+    init(
+        client: RPCClient,
+        models: ModelDirectory,
+        checks: RequestChecks,
+        budget: BodyBudget,
+        requestTimeout: Duration,
+        keepAlive: Duration,
+        accessLog: AccessLog
+    ) {
+        self.client = client
+        self.models = models
+        self.checks = checks
+        self.budget = budget
+        self.requestTimeout = requestTimeout
+        self.keepAlive = TimeAmount(keepAlive)
+        self.accessLog = accessLog
+    }
 
     /// Passes a request to a scheduler.
     ///

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 
 /// Who of two answers the requests of a connection: requests to engines are answered on the event loop, all others by
 /// tasks behind it. Answers leave in the order of the requests, so what comes while the other one is at it waits. No I/O.
@@ -19,7 +18,7 @@ struct RequestTurnsStateMachine {
     private var isAnsweringHere = false
     /// Whether the request whose body is coming is answered here.
     private var isReadingHere = false
-    private var held = CircularBuffer<HTTPServerRequestPart>()
+    private var held = CircularBuffer<RequestPart>()
 
     /// Whether parts wait, so that nothing more is to be read.
     var isHolding: Bool { !self.held.isEmpty }
@@ -27,18 +26,16 @@ struct RequestTurnsStateMachine {
     var isBusy: Bool { self.isAnsweringHere || self.isHolding }
 
     /// A part came.
-    ///
-    /// - Parameter isForHere: whether a request is answered on the event loop.
-    mutating func received(_ part: HTTPServerRequestPart, isForHere: (HTTPRequestHead) -> Bool) -> Action {
-        let action = self.isHolding ? .hold : self.route(part, isForHere)
+    mutating func received(_ part: RequestPart) -> Action {
+        let action = self.isHolding ? .hold : self.route(part)
         if action == .hold { self.held.append(part) }
         return action
     }
 
     /// The first of the parts that waited, if it need not any more, and whose it is.
-    mutating func next(isForHere: (HTTPRequestHead) -> Bool) -> (part: HTTPServerRequestPart, action: Action)? {
+    mutating func next() -> (part: RequestPart, action: Action)? {
         guard let part = self.held.first else { return nil }
-        let action = self.route(part, isForHere)
+        let action = self.route(part)
         guard action != .hold else { return nil }
         self.held.removeFirst()
         return (part, action)
@@ -54,9 +51,9 @@ struct RequestTurnsStateMachine {
         self.unansweredBehind = max(0, self.unansweredBehind - 1)
     }
 
-    private mutating func route(_ part: HTTPServerRequestPart, _ isForHere: (HTTPRequestHead) -> Bool) -> Action {
-        guard case .head(let head) = part else { return self.isReadingHere ? .take : .pass }
-        let isForHere = isForHere(head)
+    private mutating func route(_ part: RequestPart) -> Action {
+        guard case .head(let request) = part else { return self.isReadingHere ? .take : .pass }
+        let isForHere = request.isOnline
         guard !self.isAnsweringHere, !isForHere || self.unansweredBehind == 0 else { return .hold }
         self.isReadingHere = isForHere
         if isForHere { self.isAnsweringHere = true } else { self.unansweredBehind += 1 }
