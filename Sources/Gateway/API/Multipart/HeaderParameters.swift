@@ -28,6 +28,12 @@ struct HeaderParameters: Equatable {
         guard scanner.rest.isEmpty else { return nil }
     }
 
+    /// What stands before the parameters, lower-cased; nil when they are malformed or repeat.
+    static func value(of text: String) -> String? {
+        // As nearly all are.
+        text == "application/json" ? text : HeaderParameters(text.utf8)?.value
+    }
+
     subscript(name: String) -> String? {
         self.parameters.first { $0.name == name }?.value
     }

@@ -18,13 +18,13 @@ public enum EngineError {
 
     /// Whether a content type says JSON.
     public static func saysJSON(_ contentType: String) -> Bool {
-        guard let type = HeaderParameters(contentType.utf8)?.value else { return false }
+        guard let type = HeaderParameters.value(of: contentType) else { return false }
         return type == "application/json" || type.hasSuffix("+json")
     }
 
     /// Whether a content type says that the body is a stream of events.
     public static func saysEvents(_ contentType: String) -> Bool {
-        HeaderParameters(contentType.utf8)?.value == "text/event-stream"
+        HeaderParameters.value(of: contentType) == "text/event-stream"
     }
 
     /// What stands for an answer of an engine that no client could read.

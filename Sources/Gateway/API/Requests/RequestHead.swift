@@ -74,7 +74,7 @@ public struct RequestHead: Sendable, Equatable {
 
     /// As engines do.
     private func checkIsJSON() throws(APIError) {
-        guard HeaderParameters(self.contentType.utf8)?.value == "application/json" else {
+        guard HeaderParameters.value(of: self.contentType) == "application/json" else {
             throw APIError(
                 status: 415,
                 message: "The content type must be application/json.",

@@ -86,8 +86,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         self.isReading = false
-        self.online.readCompleted()
-        context.fireChannelReadComplete()
+        if self.online.readCompleted() { context.fireChannelReadComplete() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -9,6 +9,8 @@ final class IncomingRequest {
     let http: HTTPRequestHead
     let fields: RequestFields
     let head: RequestHead
+    /// Whether it is answered on the event loop.
+    let isOnline: Bool
     /// What is asked for, or what is wrong with the head.
     private(set) lazy var route = Result { () throws(APIError) in try self.head.admit() }
     private var knownCaller: Result<Caller, APIError>?
@@ -23,10 +25,8 @@ final class IncomingRequest {
             contentLength: fields.contentLength.flatMap { UInt64($0) },
             contentType: fields.contentType ?? ""
         )
+        self.isOnline = http.method == .POST && InferencePath(rawValue: self.head.path) != nil
     }
-
-    /// Whether it is answered on the event loop.
-    var isOnline: Bool { self.http.method == .POST && InferencePath(rawValue: self.head.path) != nil }
 
     /// Who makes it, or why the key is not accepted: as the keys said when this was asked first.
     func caller(_ keys: KeyCheck) -> Result<Caller, APIError> {

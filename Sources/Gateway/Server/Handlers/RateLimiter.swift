@@ -20,10 +20,11 @@ final class RateLimiter: Sendable {
     /// A request begins; nil when nothing is counted for the tenant.
     ///
     /// - Parameter tokens: how many it will use, as far as that is known.
-    func begin(_ caller: Caller, tokens: Int) -> Admission? {
+    func begin(_ caller: Caller, tokens: @autoclosure () -> Int) -> Admission? {
         guard let limits = self.limits?.current[caller.tenant], limits.isCountedByGateways, caller.keyName != nil
         else { return nil }
         let now = ContinuousClock.now - self.start
+        let tokens = tokens()
         let decision = self.machine.withLock { $0.begin(caller.tenant, limits, tokens: tokens, now: now) }
         return Admission(decision: decision, tenant: caller.tenant, limiter: self)
     }

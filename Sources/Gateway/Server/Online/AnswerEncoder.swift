@@ -47,8 +47,8 @@ struct AnswerEncoder {
 
     /// Pieces up to this size are copied behind what stands before them, in bytes: one write costs more.
     static let maximumCopiedBytes = 16 << 10
-    /// Room for a head of usual size, in bytes.
-    private static let headBytes = 384
+    /// Most bytes of a head without its texts of any length: names of fields, numbers, the status line.
+    private static let headBytes = 512
 
     private var framing = Framing.length
 
@@ -69,7 +69,7 @@ struct AnswerEncoder {
             }
         var output = Output()
         let copied = piece.readableBytes <= Self.maximumCopiedBytes ? piece.readableBytes : 0
-        output.bytes.reserveCapacity(Self.headBytes + copied)
+        output.bytes.reserveCapacity(2 * Self.headBytes + copied)
         self.write(head, manner, into: &output.bytes)
         self.write(piece, isEnd: isEnd, into: &output)
         return output
@@ -111,53 +111,91 @@ struct AnswerEncoder {
         _ manner: HTTPConnectionStateMachine.AnswerManner,
         into buffer: inout ByteBuffer
     ) {
-        Self.writeStatusLine(head.status, manner, into: &buffer)
+        let others = head.others.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+        let texts = head.contentType.utf8.count + head.requestID.utf8.count + head.date.utf8.count
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.headBytes + texts + others) { bytes in
+            var text = TextWriter(bytes)
+            Self.writeStatusLine(head.status, manner, into: &text)
+            self.writeFields(of: head, into: &text)
+            if manner.closes { text.write("connection: close\r\n") }
+            text.write("\r\n")
+            return text.count
+        }
+    }
+
+    private func writeFields(of head: AnswerHead, into text: inout TextWriter) {
         // A value from elsewhere cannot end its line.
         if !head.contentType.isEmpty, head.contentType.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) {
-            buffer.writeStaticString("content-type: ")
-            buffer.writeString(head.contentType)
-            buffer.writeStaticString("\r\n")
+            text.write("content-type: ")
+            text.write(head.contentType)
+            text.write("\r\n")
         }
-        if head.isEvents {
-            // The second one is for an nginx in between.
-            buffer.writeStaticString("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
-        }
+        // The second one is for an nginx in between.
+        if head.isEvents { text.write("cache-control: no-cache\r\nx-accel-buffering: no\r\n") }
         switch head.tier {
-        case .default: buffer.writeStaticString("x-backfill-service-tier: default\r\n")
-        case .flex: buffer.writeStaticString("x-backfill-service-tier: flex\r\n")
+        case .default: text.write("x-backfill-service-tier: default\r\n")
+        case .flex: text.write("x-backfill-service-tier: flex\r\n")
         case nil: break
         }
         for (name, value) in head.others {
-            buffer.writeString("\(name): \(value)\r\n")
+            text.write(name)
+            text.write(": ")
+            text.write(value)
+            text.write("\r\n")
         }
         switch self.framing {
         case .length:
-            buffer.writeStaticString("content-length: ")
-            buffer.writeString(String(head.contentLength ?? 0))
-            buffer.writeStaticString("\r\n")
-        case .chunks: buffer.writeStaticString("transfer-encoding: chunked\r\n")
+            text.write("content-length: ")
+            text.write(String(head.contentLength ?? 0))
+            text.write("\r\n")
+        case .chunks: text.write("transfer-encoding: chunked\r\n")
         case .connectionEnd, .noBody: break
         }
-        buffer.writeStaticString("x-request-id: ")
-        buffer.writeString(head.requestID)
-        buffer.writeStaticString("\r\nopenai-processing-ms: ")
-        buffer.writeString(String(head.milliseconds))
-        buffer.writeStaticString("\r\ndate: ")
-        buffer.writeString(head.date)
-        buffer.writeStaticString(manner.closes ? "\r\nconnection: close\r\n\r\n" : "\r\n\r\n")
+        text.write("x-request-id: ")
+        text.write(head.requestID)
+        text.write("\r\nopenai-processing-ms: ")
+        text.write(String(head.milliseconds))
+        text.write("\r\ndate: ")
+        text.write(head.date)
+        text.write("\r\n")
     }
 
     private static func writeStatusLine(
         _ status: Int,
         _ manner: HTTPConnectionStateMachine.AnswerManner,
-        into buffer: inout ByteBuffer
+        into text: inout TextWriter
     ) {
         if status == 200, !manner.isHTTP10 {
-            buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+            text.write("HTTP/1.1 200 OK\r\n")
         } else {
             let version = manner.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1"
             let reason = HTTPResponseStatus(statusCode: status).reasonPhrase
-            buffer.writeString("\(version) \(status) \(reason)\r\n")
+            text.write("\(version) \(status) \(reason)\r\n")
         }
+    }
+}
+
+/// Writes texts one behind the other into room that was made for all of them: a head has thirty, and `ByteBuffer` asks for
+/// room for each.
+private struct TextWriter {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+
+    init(_ bytes: UnsafeMutableRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    mutating func write(_ text: StaticString) {
+        text.withUTF8Buffer { self.write(UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func write(_ text: String) {
+        var text = text
+        text.withUTF8 { self.write(UnsafeRawBufferPointer($0)) }
+    }
+
+    private mutating func write(_ text: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: self.bytes[self.count...]).copyMemory(from: text)
+        self.count += text.count
     }
 }

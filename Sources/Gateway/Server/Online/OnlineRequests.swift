@@ -14,6 +14,8 @@ final class OnlineRequests {
     private var requestIDs = RequestIDs()
     /// The request that is answered here.
     private var exchange: OnlineExchange?
+    /// Whether parts were passed on since the last read was complete: then they are given to the tasks behind.
+    private var hasPassed = false
     /// Whether the parts behind asked for more while parts were held.
     private var readIsHeld = false
     /// Whether nobody is there any more for whom a request that waits would be answered.
@@ -51,7 +53,9 @@ final class OnlineRequests {
 
     private func act(_ action: RequestTurnsStateMachine.Action, _ part: RequestPart) {
         switch action {
-        case .pass: self.context?.fireChannelRead(NIOAny(part.http))
+        case .pass:
+            self.hasPassed = true
+            self.context?.fireChannelRead(NIOAny(part.http))
         case .take: self.take(part)
         case .hold: break
         }
@@ -76,9 +80,11 @@ final class OnlineRequests {
         }
     }
 
-    /// Nothing more has come for now.
-    func readCompleted() {
+    /// Nothing more has come for now. Whether something was passed on.
+    func readCompleted() -> Bool {
         self.exchange?.readCompleted()
+        defer { self.hasPassed = false }
+        return self.hasPassed
     }
 
     /// The parts behind take more. False: they get it later.
@@ -130,15 +136,9 @@ final class OnlineRequests {
     private func goOn() {
         guard !self.isGoingOn, !self.clientHasLeft, self.turns.isHolding || self.readIsHeld else { return }
         self.isGoingOn = true
-        var hasPassed = false
-        while let (part, action) = self.turns.next() {
-            if action == .pass { hasPassed = true }
-            self.act(action, part)
-        }
+        while let (part, action) = self.turns.next() { self.act(action, part) }
         self.isGoingOn = false
-        // The tasks behind are given what was passed when a read is complete.
-        if hasPassed { self.context?.fireChannelReadComplete() }
-        self.exchange?.readCompleted()
+        if self.readCompleted() { self.context?.fireChannelReadComplete() }
         guard self.readIsHeld, !self.turns.isHolding, let context = self.context else { return }
         self.readIsHeld = false
         self.connection?.readOn(context)

@@ -54,14 +54,11 @@ final class OnlineService: Sendable {
             model: wanted.model,
             path: path.rawValue
         )
-        let calls = SchedulerCalls(
-            client: self.client,
-            caller: caller,
-            requestID: requestID,
-            logger: self.accessLog.logger
+        let options = CallOptions(
+            timeout: self.requestTimeout,
+            pairs: SchedulerCalls.pairs(caller, requestID: requestID),
+            endpoint: scheduler
         )
-        var options = calls.options(timeout: self.requestTimeout)
-        options.endpoint = scheduler
         return self.client.infer(head, body: body, options: options, on: eventLoop, onArrival: onArrival)
     }
 }

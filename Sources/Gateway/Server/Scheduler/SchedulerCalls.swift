@@ -17,8 +17,15 @@ struct SchedulerCalls: Sendable {
 
     /// Metadata of every call, also of streams: whom it is for, and the request's name for logs.
     var metadata: [(String, String)] {
-        let project = self.caller.project.map { [("project", $0)] } ?? []
-        return [("tenant", self.caller.tenant), ("request-id", self.requestID)] + project
+        Self.pairs(self.caller, requestID: self.requestID).map { ($0.key, $0.value) }
+    }
+
+    /// The same as it travels.
+    static func pairs(_ caller: Caller, requestID: String) -> [Envelope.KeyValue] {
+        let tenant = Envelope.KeyValue(key: "tenant", value: caller.tenant)
+        let request = Envelope.KeyValue(key: "request-id", value: requestID)
+        guard let project = caller.project else { return [tenant, request] }
+        return [tenant, request, Envelope.KeyValue(key: "project", value: project)]
     }
 
     /// Makes a call; its failure is worded for the client.

@@ -1,4 +1,4 @@
-import ProtoMessages
+package import ProtoMessages
 
 /// How a call is made.
 public struct CallOptions: Sendable {
@@ -27,6 +27,16 @@ public struct CallOptions: Sendable {
         self.timeout = timeout
         self.pairs = Self.pairs(of: metadata)
         self.lane = lane
+        self.endpoint = endpoint
+    }
+
+    /// Options whose metadata need not be made ready any more.
+    ///
+    /// - Parameter pairs: with keys in lower case.
+    package init(timeout: Duration, pairs: [Envelope.KeyValue], endpoint: RPCClient.Endpoint?) {
+        self.timeout = timeout
+        self.pairs = pairs
+        self.lane = .control
         self.endpoint = endpoint
     }
 

@@ -13,6 +13,7 @@ struct InferenceCallStateMachine: Sendable {
     private var exchange = Exchange()
     /// What of the body was not offered to the exchange yet.
     private var unsent: ByteBuffer
+    private var hasBegun = false
     private var hasTakenHead = false
     /// Whether the consumer found nothing, so that it has to be told of what comes.
     private var isAwaited = true
@@ -33,7 +34,8 @@ struct InferenceCallStateMachine: Sendable {
 
     /// An attempt begins: everything is sent from the start.
     mutating func begin() {
-        self.exchange = Exchange()
+        if self.hasBegun { self.exchange = Exchange() }
+        self.hasBegun = true
         self.exchange.offer(head: self.head)
         self.unsent = self.body
     }

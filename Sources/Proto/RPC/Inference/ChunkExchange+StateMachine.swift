@@ -50,8 +50,8 @@ struct ChunkExchangeStateMachine<Incoming: InferMessage, Outgoing: InferMessage>
     private var announcedBytes: Int?
     private var receivedBytes = 0
     private var nextReceived: UInt64 = 0
-    /// What waits to be consumed, with the size that each chunk came with.
-    private var chunks = CircularBuffer<(rest: ByteBuffer, bytes: Int)>()
+    /// What waits to be consumed, with the size that each chunk came with. Most often it is one.
+    private var chunks = CircularBuffer<(rest: ByteBuffer, bytes: Int)>(initialCapacity: 2)
     private var outlook = Outlook.open
     /// The peer sends nothing more, so no credits either.
     private var peerHasClosed = false
