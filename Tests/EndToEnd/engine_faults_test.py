@@ -149,7 +149,7 @@ class Away(EngineFaults):
         self.check()
 
     def test_T16_a_batch_outlives_the_death_of_every_engine(self):
-        services = self.start(engine=("--time-to-first-token", "20ms"), scheduler=("--engine-concurrency", 4))
+        services = self.start(engine=("--time-to-first-token", "100ms"), scheduler=("--engine-concurrency", 4))
         order, _, batch = services.order(["Hello"] * 100)
         wait_for(lambda: services.get(order, batch)["request_counts"]["completed"] > 10, "some answers")
         services.engine.kill()
@@ -167,7 +167,7 @@ class Away(EngineFaults):
                                          "--witness", services.witness, *arguments)
 
     def test_T16_lines_wait_for_their_model_while_the_engine_serves_another_one(self):
-        services = self.start(engine=("--time-to-first-token", "20ms"), scheduler=("--engine-concurrency", 4))
+        services = self.start(engine=("--time-to-first-token", "100ms"), scheduler=("--engine-concurrency", 4))
         order, _, batch = services.order(["Hello"] * 100)
         wait_for(lambda: services.get(order, batch)["request_counts"]["completed"] > 10, "some answers")
         services.engine.kill()

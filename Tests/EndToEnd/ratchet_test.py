@@ -85,6 +85,8 @@ class Crashes(Scenario):
             if is_stored(batch) and (jobs / batch).exists():
                 break
             self.end(order, batch)
+            # Else the next scheduler may remove what this one left, and dies at another place than its number says.
+            wait_for(lambda: not list(jobs.iterdir()), "the sweep of job files")
         else:
             self.fail("the scheduler never died between the last commit and its clean-up")
         before = self.executions()
