@@ -1,4 +1,4 @@
-"""Settings of the wire, crossed: drains, and how often a gateway makes a call again."""
+"""Settings of the wire, crossed: drains, and how often a gateway makes a call again; what a gateway sends where."""
 
 import concurrent.futures
 import sys
@@ -40,6 +40,35 @@ class Silent(Scheduler):
         return super().GetBatch(asked)
 
 
+class Attentive(Scheduler):
+    """A scheduler that takes an upload, and notes over which connection a call came and with which metadata."""
+
+    def __init__(self, kinds):
+        self.places, self.metadata = {}, {}
+        super().__init__(kinds, later=False)
+
+    def answer(self, request):
+        # Each connection has a thread of its own.
+        self.places.setdefault(request.method, set()).add(threading.get_ident())
+        self.metadata[request.method] = {pair.key: pair.value for pair in request.metadata}
+        return super().answer(request)
+
+    def BeginUpload(self, asked):
+        return {"upload_id": "u", "maximum_chunk_bytes": 256 << 10}
+
+    def WriteChunk(self, asked):
+        return {"staged_bytes": asked.offset + len(asked.data)}
+
+    def CompleteUpload(self, asked):
+        return {"file": self.messages["backfill.v1.File"](**self.FILE)}
+
+    def ReadFile(self, asked):
+        return {"data": b"{}\n\n"[asked.offset:]}
+
+    def CreateBatch(self, asked):
+        return {"batch": self.batch(BATCH.removeprefix("/v1/batches/"))}
+
+
 class WireSettings(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -53,6 +82,28 @@ class WireSettings(unittest.TestCase):
                           log=log.name)
         self.addCleanup(gateway.kill)
         return gateway
+
+    def test_G6_08_file_content_goes_over_a_connection_of_its_own(self):
+        scheduler = Attentive(self.messages)
+        # One for everything else.
+        url = f"http://{self.gateway(scheduler, '--scheduler-connections', '1').address}/v1"
+        form = {"data": {"purpose": "batch"}, "files": {"file": ("a.jsonl", b"{}\n\n")}}
+        self.assertEqual(httpx.post(f"{url}/files", **form).status_code, 200)
+        self.assertEqual(httpx.get(f"{url}/files/{Scheduler.FILE['id']}/content").content, b"{}\n\n")
+        self.assertEqual(httpx.get(url.removesuffix("/v1") + BATCH).status_code, 200)
+        content, control = (scheduler.places[name] for name in ("WriteChunk", "GetBatch"))
+        self.assertEqual((len(content), scheduler.places["ReadFile"]), (1, content))
+        self.assertFalse(content & control)
+
+    def test_G6_07_a_call_says_whose_it_is_which_request_it_is_and_its_idempotency_key(self):
+        scheduler = Attentive(self.messages)
+        url = f"http://{self.gateway(scheduler).address}/v1"
+        body = {"input_file_id": Scheduler.FILE["id"], "endpoint": "/v1/embeddings", "completion_window": "24h"}
+        headers = {"X-Request-ID": "request-7", "Idempotency-Key": "Key 7"}
+        self.assertEqual(httpx.post(f"{url}/batches", json=body, headers=headers).status_code, 200)
+        self.assertEqual(
+            scheduler.metadata["CreateBatch"],
+            {"tenant": "default", "request-id": "request-7", "idempotency-key": "Key 7"})
 
     def test_G6_09_a_gateway_makes_a_call_as_often_as_it_is_told(self):
         for arguments, attempts in ((), 4), (("--scheduler-attempts", "2"), 2), (("--scheduler-attempts", "1"), 1):

@@ -39,4 +39,15 @@ import Testing
         #expect(configuration.retries.backOff.maximum == .seconds(9))
         #expect(configuration.drainTimeout == .seconds(60))
     }
+
+    @Test(
+        "G6-09 a call is made once at least, and a hundred times at most",
+        arguments: ["0", "-1", "101", "many", "1.5", ""]
+    )
+    func attempts(_ text: String) throws {
+        let error = #expect(throws: SettingsError.self) { try self.read("--scheduler-attempts=\(text)") }
+        #expect(error.map { "\($0)".contains("--scheduler-attempts") } == true)
+        #expect(try self.read("--scheduler-attempts=1").retries.maximumAttempts == 1)
+        #expect(try self.read("--scheduler-attempts=100").retries.maximumAttempts == 100)
+    }
 }

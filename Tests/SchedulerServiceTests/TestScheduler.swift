@@ -1,6 +1,8 @@
 import Foundation
 import Logging
 import NIOPosix
+import ProtoMessages
+import ProtoRPC
 import SchedulerEngines
 import SchedulerStores
 import TestSupport
@@ -40,6 +42,38 @@ struct TestScheduler {
         configuration.sweepInterval = .seconds(3_600)
         change(&configuration)
         self.node = try await SchedulerNode(parts, configuration: configuration, logger: logger)
+    }
+
+    /// Runs the services around `body`.
+    func running<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        let services = self.node.services
+        let running = Task { try await SchedulerNode.runTogether(services) }
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        running.cancel()
+        _ = await running.result
+        return try result.get()
+    }
+
+    /// Makes a call as if it had come over a connection; `running` must go on.
+    func call<Request, Response>(
+        _ method: RPCMethod<Request, Response>,
+        _ request: Request,
+        metadata: [(String, String)] = []
+    ) async throws -> Response {
+        while true {
+            do {
+                let context = RPCContext(metadata: RPCMetadata(metadata))
+                return try await self.node.router.call(method, request, context: context)
+            } catch let error as RPCError where error.code == .unavailable && error.message.contains("lease") {
+                // The lease has not begun yet.
+                await Task.yield()
+            }
+        }
     }
 
     /// Makes a file below the data directory.

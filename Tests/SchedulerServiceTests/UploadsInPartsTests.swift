@@ -150,35 +150,11 @@ struct UploadsInPartsTests {
         _ body: (TestScheduler) async throws -> Result
     ) async throws -> Result {
         let scheduler = try await TestScheduler(files: files)
-        let services = scheduler.node.services
-        let running = Task { try await SchedulerNode.runTogether(services) }
-        let result: Swift.Result<Result, any Error>
-        do {
-            result = .success(try await body(scheduler))
-        } catch {
-            result = .failure(error)
-        }
-        running.cancel()
-        _ = await running.result
-        return try result.get()
+        return try await scheduler.running { try await body(scheduler) }
     }
 }
 
 extension TestScheduler {
-    fileprivate func call<Request, Response>(
-        _ method: RPCMethod<Request, Response>,
-        _ request: Request
-    ) async throws -> Response {
-        while true {
-            do {
-                return try await self.node.router.call(method, request, context: RPCContext())
-            } catch let error as RPCError where error.code == .unavailable && error.message.contains("lease") {
-                // The lease has not begun yet.
-                await Task.yield()
-            }
-        }
-    }
-
     fileprivate func failure<Request, Response>(
         _ method: RPCMethod<Request, Response>,
         _ request: Request

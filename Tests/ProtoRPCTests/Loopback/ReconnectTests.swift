@@ -120,7 +120,8 @@ import Testing
         }
     }
 
-    @Test func lanesUseConnectionsOfTheirOwn() async throws {
+    @Test("G6-08 lanes use connections of their own, so that small calls do not wait behind file content")
+    func lanesUseConnectionsOfTheirOwn() async throws {
         var router = RPCRouter()
         router.register(echo) { _, context in Envelope.KeyValue(key: context.peer.map { "\($0)" } ?? "") }
         try await withServer(router: router) { server in
