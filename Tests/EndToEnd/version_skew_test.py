@@ -11,10 +11,14 @@ import unittest
 
 import httpx
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "Conformance"))
+
+import document
 from disk_faults_test import crc32c
 from raw_peer import HEADER, PROTOS, REQUEST, RESPONSE, RawPeer, messages
 from sample_messages import UNKNOWN_FIELDS, add_unknown, alternatives, encode, filled
 from services import Program, Services, wait_for
+from target import Exchange
 
 LAST = PROTOS.parent / "Tests" / "VersionSkew" / "protos"
 FILES, BATCHES = "backfill.v1.Files", "backfill.v1.Batches"
@@ -228,6 +232,9 @@ class Schedulers(unittest.TestCase):
                                  (501, "server_error", "not_implemented", None))
                 # The SDK need not ask again.
                 self.assertEqual(answer.headers["x-should-retry"], "false")
+                operation = document.document()["paths"][document.template(answer.url.path)][method.lower()]
+                self.assertIn("501", operation["responses"])
+                self.assertEqual(document.violations([Exchange(answer)]), [])
         self.assertEqual(httpx.get(f"{url}/batches/batch_{28 * '0'}0003").status_code, 200)
         return url
 
