@@ -39,6 +39,27 @@ import Testing
         }
     }
 
+    @Test("T-25 clients that have lost the same server come back over half of the longest wait, and not together")
+    func reconnectStorm() {
+        let clients = 1_000
+        let waits = (0..<clients).map { _ in
+            var machine = Machine(backOff: BackOff())
+            _ = machine.attemptSucceeded("a")
+            _ = machine.connectionEnded(wasUseful: true)
+            var step = machine.attemptFailed("refused")
+            for _ in 0..<7 {
+                machine.attemptBegins()
+                step = machine.attemptFailed("refused")
+            }
+            guard case .connectAfter(let wait) = step else { return Duration.zero }
+            return wait
+        }
+        #expect(waits.allSatisfy { $0 >= .milliseconds(2_500) && $0 <= .seconds(5) })
+        let slices = Dictionary(grouping: waits) { Int(($0 - .milliseconds(2_500)) / .milliseconds(250)) }
+        // About a hundred in each of the ten quarters of a second; so far from it comes one run in many millions.
+        #expect((0..<10).allSatisfy { (40...170).contains(slices[$0]?.count ?? 0) })
+    }
+
     @Test func afterAConnectionThatAnsweredTheNextAttemptFollowsAtOnceAndCallsWaitForIt() {
         var machine = self.machine()
         _ = machine.attemptFailed("refused")
