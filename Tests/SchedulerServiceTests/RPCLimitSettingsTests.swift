@@ -36,6 +36,9 @@ import Testing
         expected.headerTimeout = .seconds(3)
         expected.minimumBodyBytesPerSecond = 0
         expected.missedPings = 7
+        expected.socketTimes.unacknowledged = .milliseconds(1_500)
+        expected.socketTimes.silence = .seconds(8)
+        expected.socketTimes.probeInterval = .seconds(9)
         let read = try self.limits(
             "--rpc-connections",
             "1",
@@ -56,7 +59,13 @@ import Testing
             "--rpc-body-rate",
             "0",
             "--rpc-missed-pings",
-            "7"
+            "7",
+            "--rpc-unacknowledged-timeout",
+            "1500ms",
+            "--rpc-probe-after",
+            "8s",
+            "--rpc-probe-interval",
+            "9s"
         )
         #expect(read == expected)
     }

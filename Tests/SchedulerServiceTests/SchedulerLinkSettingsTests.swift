@@ -17,6 +17,7 @@ import Testing
         let configuration = try self.read()
         let client = RPCClientConfiguration(endpoints: [])
         #expect(configuration.keepAlive == client.keepAlive)
+        #expect(configuration.socketTimes == client.socketTimes)
         #expect(configuration.retries.maximumAttempts == client.retries.maximumAttempts)
         #expect(configuration.retries.backOff.minimum == client.retries.backOff.minimum)
         #expect(configuration.retries.backOff.maximum == client.retries.backOff.maximum)
@@ -31,8 +32,16 @@ import Testing
             "--scheduler-attempts=7",
             "--scheduler-retry-pause=20ms",
             "--scheduler-retry-pause-maximum=9s",
-            "--drain-timeout=1m"
+            "--drain-timeout=1m",
+            "--scheduler-unacknowledged-timeout=2s",
+            "--scheduler-probe-after=3s",
+            "--scheduler-probe-interval=4s"
         )
+        var times = SocketTimes()
+        times.unacknowledged = .seconds(2)
+        times.silence = .seconds(3)
+        times.probeInterval = .seconds(4)
+        #expect(configuration.socketTimes == times)
         #expect(configuration.keepAlive == KeepAlive(interval: .seconds(3), misses: 5))
         #expect(configuration.retries.maximumAttempts == 7)
         #expect(configuration.retries.backOff.minimum == .milliseconds(20))

@@ -47,6 +47,7 @@ public struct GatewayApplication: Service {
         clientConfiguration.retries.maximumAttempts = attempts
         clientConfiguration.controlConnections = self.configuration.schedulerConnections
         clientConfiguration.keepAlive = self.configuration.keepAlive
+        clientConfiguration.socketTimes = self.configuration.socketTimes
         let https = try self.configuration.tls.map { try TLSContextSource($0) }
         let toSchedulers = try self.configuration.schedulerTLS.map { try TLSContextSource($0) }
         clientConfiguration.tls = toSchedulers.map {

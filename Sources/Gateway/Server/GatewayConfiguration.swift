@@ -13,6 +13,8 @@ public struct GatewayConfiguration: Sendable {
     public var schedulers: [RPCClient.Endpoint]
     /// When a scheduler that is silent is given up (G6-04). Default: pings after 10 s, two may be missed.
     public var keepAlive = KeepAlive()
+    /// When the kernel gives a connection to a scheduler up. Default: after 20 s.
+    public var socketTimes = SocketTimes()
     /// When a call that no scheduler has answered is made again (G6-09). Each scheduler is asked once, however many they
     /// are. Default: four times, with pauses from 50 ms to 1 s.
     public var retries = RetryPolicy()

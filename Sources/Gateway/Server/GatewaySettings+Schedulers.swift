@@ -41,9 +41,29 @@ enum SchedulerLinkSettings {
         in: .milliseconds(10)...(.seconds(86_400))
     )
 
+    static let unacknowledged = SettingKey<Duration>.duration(
+        "scheduler-unacknowledged-timeout",
+        "how long a scheduler may acknowledge or take nothing of what is sent, before the kernel closes the connection",
+        default: "20s",
+        in: .seconds(1)...(.seconds(86_400))
+    )
+    static let probeAfter = SettingKey<Duration>.duration(
+        "scheduler-probe-after",
+        "silence of a connection after which the kernel probes whether the scheduler is there; whole seconds",
+        default: "20s",
+        in: .seconds(1)...(.seconds(32_767))
+    )
+    static let probeInterval = SettingKey<Duration>.duration(
+        "scheduler-probe-interval",
+        "time between two such probes; whole seconds",
+        default: "5s",
+        in: .seconds(1)...(.seconds(32_767))
+    )
+
     static let all = [
         Self.pingInterval.erased, Self.missedPings.erased, Self.attempts.erased, Self.retryPause.erased,
-        Self.longestRetryPause.erased, Self.drainTimeout.erased,
+        Self.longestRetryPause.erased, Self.drainTimeout.erased, Self.unacknowledged.erased, Self.probeAfter.erased,
+        Self.probeInterval.erased,
     ]
 }
 
@@ -55,5 +75,8 @@ extension GatewayConfiguration {
         self.retries.backOff.minimum = try values.required(SchedulerLinkSettings.retryPause)
         self.retries.backOff.maximum = try values.required(SchedulerLinkSettings.longestRetryPause)
         self.drainTimeout = try values.required(SchedulerLinkSettings.drainTimeout)
+        self.socketTimes.unacknowledged = try values.required(SchedulerLinkSettings.unacknowledged)
+        self.socketTimes.silence = try values.required(SchedulerLinkSettings.probeAfter)
+        self.socketTimes.probeInterval = try values.required(SchedulerLinkSettings.probeInterval)
     }
 }

@@ -64,10 +64,30 @@ enum RPCLimitSettings {
         in: 0...1_000
     )
 
+    static let unacknowledged = SettingKey<Duration>.duration(
+        "rpc-unacknowledged-timeout",
+        "how long a client may acknowledge or take nothing of what is sent, before the kernel closes its connection",
+        default: "20s",
+        in: .seconds(1)...(.seconds(86_400))
+    )
+    static let probeAfter = SettingKey<Duration>.duration(
+        "rpc-probe-after",
+        "silence of a connection after which the kernel probes whether the client is there; whole seconds",
+        default: "20s",
+        in: .seconds(1)...(.seconds(32_767))
+    )
+    static let probeInterval = SettingKey<Duration>.duration(
+        "rpc-probe-interval",
+        "time between two such probes; whole seconds",
+        default: "5s",
+        in: .seconds(1)...(.seconds(32_767))
+    )
+
     static let all = [
         Self.connections.erased, Self.streams.erased, Self.metadataPairs.erased, Self.metadataBytes.erased,
         Self.nameBytes.erased, Self.queuedBytes.erased, Self.handshakeTimeout.erased, Self.headerTimeout.erased,
-        Self.bodyRate.erased, Self.missedPings.erased,
+        Self.bodyRate.erased, Self.missedPings.erased, Self.unacknowledged.erased, Self.probeAfter.erased,
+        Self.probeInterval.erased,
     ]
 
     static func limits(_ values: SettingsValues) throws(SettingsError) -> RPCServerLimits {
@@ -82,6 +102,9 @@ enum RPCLimitSettings {
         limits.headerTimeout = try values.required(Self.headerTimeout)
         limits.minimumBodyBytesPerSecond = try values.required(Self.bodyRate)
         limits.missedPings = try values.required(Self.missedPings)
+        limits.socketTimes.unacknowledged = try values.required(Self.unacknowledged)
+        limits.socketTimes.silence = try values.required(Self.probeAfter)
+        limits.socketTimes.probeInterval = try values.required(Self.probeInterval)
         return limits
     }
 }

@@ -16,10 +16,7 @@ struct ClientConnector: Sendable {
         let bootstrap = ClientBootstrap(group: self.configuration.eventLoopGroup)
             .connectTimeout(TimeAmount(clamping: self.configuration.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
-            .channelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
-            .channelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
+            .times(self.configuration.socketTimes)
             .channelOption(SocketOptions.notSentLowWater, value: SocketOptions.notSentLowWaterBytes)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try attempt.include(channel) }

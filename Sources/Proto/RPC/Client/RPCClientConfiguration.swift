@@ -37,6 +37,8 @@ public struct RPCClientConfiguration: Sendable {
     /// When a server that is silent is taken for dead; its calls fail with UNAVAILABLE and the connection is made anew.
     /// Only servers with the `Session` service are pinged. nil: none is. Default: pings after 10 s, two may be missed.
     public var keepAlive: KeepAlive?
+    /// When the kernel gives a connection up.
+    public var socketTimes = SocketTimes()
     /// Sizes of frames, both ways.
     public var frame: FrameLimits
     /// First stream id on a connection and the one from which on the connection is replaced (G2-04).

@@ -98,10 +98,7 @@ public struct RPCServer: Service {
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(SocketOptions.userTimeout, value: SocketOptions.userTimeoutMilliseconds)
-            .childChannelOption(SocketOptions.keepIdle, value: SocketOptions.keepIdleSeconds)
-            .childChannelOption(SocketOptions.keepInterval, value: SocketOptions.keepIntervalSeconds)
+            .times(self.configuration.limits.socketTimes)
             .childChannelOption(SocketOptions.notSentLowWater, value: SocketOptions.notSentLowWaterBytes)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: queued / 2, high: queued))
             .childChannelInitializer { setup.begin($0) }

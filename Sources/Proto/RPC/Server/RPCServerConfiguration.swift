@@ -79,6 +79,8 @@ public struct RPCServerLimits: Sendable, Hashable {
     /// Intervals at which a client has said to ping that may pass with nothing moving either way; then the connection is
     /// closed (G6-04). Default 2.
     public var missedPings = 2
+    /// When the kernel gives a connection up.
+    public var socketTimes = SocketTimes()
     /// Sizes of frames, both ways.
     public var frame = FrameLimits()
 
