@@ -30,6 +30,7 @@ final class IncomingRequest {
 
     /// Who makes it, or why the key is not accepted: as the keys said when this was asked first.
     func caller(_ keys: KeyCheck) -> Result<Caller, APIError> {
+        guard keys.areAsked else { return .success(.anybody) }
         if let known = self.knownCaller { return known }
         let caller = Result { () throws(APIError) in try keys.caller(self.fields.credentials, self.head) }
         self.knownCaller = caller

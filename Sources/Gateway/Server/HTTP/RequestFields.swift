@@ -60,8 +60,12 @@ extension String {
     /// - Parameter name: of the same length, in lower case.
     fileprivate func isField(_ name: StaticString) -> Bool {
         // Names consist of characters of tokens, of which only letters have a lower case.
-        name.withUTF8Buffer { name in
-            zip(self.utf8, name).allSatisfy { $0 == $1 || (0x41...0x5A ~= $0 && $0 | 0x20 == $1) }
+        var index = 0
+        for byte in self.utf8 {
+            let expected = name.utf8Start[index]
+            guard byte == expected || (0x41...0x5A ~= byte && byte | 0x20 == expected) else { return false }
+            index += 1
         }
+        return true
     }
 }

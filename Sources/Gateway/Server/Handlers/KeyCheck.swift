@@ -9,6 +9,9 @@ struct KeyCheck: Sendable {
     /// The accepted keys; nil: none are asked for.
     let keys: WatchedFile<KeyTable>?
 
+    /// Whether requests need a key at all.
+    var areAsked: Bool { self.keys != nil }
+
     /// Who makes the request.
     ///
     /// - Throws: 401 without a key that is accepted now.

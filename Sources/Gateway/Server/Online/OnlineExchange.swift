@@ -12,27 +12,36 @@ final class OnlineExchange {
         case head
         /// What is wrong with the head is told when the request has come, or when the client sends nothing more for now: a
         /// connection whose request was answered too early cannot go on.
-        case refused(APIError)
-        case body(HeldBody, InferencePath, Caller)
+        case refused
+        case body(Accepted)
         case answer(Pass)
         case over
     }
 
-    /// What a scheduler is asked.
-    private final class Pass {
-        let request: InferenceRequest
+    /// A request whose head was in order. A class, as the next one: phases are looked at all the time, and copied for it.
+    private final class Accepted {
         let path: InferencePath
         let caller: Caller
         let body: HeldBody
+
+        init(path: InferencePath, caller: Caller, body: HeldBody) {
+            self.path = path
+            self.caller = caller
+            self.body = body
+        }
+    }
+
+    /// What a scheduler is asked.
+    private final class Pass {
+        let accepted: Accepted
+        let request: InferenceRequest
         var route: ModelRoute
         /// The attempt under way; nil while it is looked where the model is.
         var call: InferenceCall?
 
-        init(_ request: InferenceRequest, path: InferencePath, caller: Caller, body: HeldBody, route: ModelRoute) {
+        init(_ accepted: Accepted, _ request: InferenceRequest, route: ModelRoute) {
+            self.accepted = accepted
             self.request = request
-            self.path = path
-            self.caller = caller
-            self.body = body
             self.route = route
         }
     }
@@ -44,6 +53,8 @@ final class OnlineExchange {
     private let onEnd: () -> Void
     private let start = NIODeadline.now()
     private var phase = Phase.head
+    /// Why the request is `refused`.
+    private var refusal: APIError?
     private var answer: OnlineAnswerStateMachine
     /// Whether the engine has begun to answer.
     private var isAnswered = false
@@ -82,17 +93,19 @@ final class OnlineExchange {
             self.admission = passed.admission
             if let refusal = passed.admission?.refusal { throw refusal }
             guard case .inference(let path) = try passed.route.get() else { throw .internalError }
-            self.phase = .body(HeldBody(budget: self.service.budget), path, passed.caller)
+            let body = HeldBody(budget: self.service.budget)
+            self.phase = .body(Accepted(path: path, caller: passed.caller, body: body))
         } catch {
-            self.phase = .refused(error)
+            self.refusal = error
+            self.phase = .refused
         }
     }
 
     /// A piece of the body came.
     func received(_ bytes: ByteBuffer) {
-        guard case .body(let body, _, _) = self.phase else { return }
+        guard case .body(let accepted) = self.phase else { return }
         do throws(APIError) {
-            try body.append(bytes)
+            try accepted.body.append(bytes)
         } catch {
             self.refuse(error)
         }
@@ -105,18 +118,18 @@ final class OnlineExchange {
 
     /// Nothing more has come for now.
     func readCompleted() {
-        if case .refused(let error) = self.phase { self.refuse(error) }
+        if case .refused = self.phase, let refusal { self.refuse(refusal) }
     }
 
     /// The body is whole.
     func receivedEnd() {
         self.readCompleted()
-        guard case .body(let body, let path, let caller) = self.phase else { return }
+        guard case .body(let accepted) = self.phase else { return }
         do throws(APIError) {
-            let wanted = try InferenceRequest.parse(body.bytes)
+            let wanted = try InferenceRequest.parse(accepted.body.bytes)
             self.tier = wanted.tier
             let route = ModelRoute(model: wanted.model, directory: self.service.models)
-            self.send(Pass(wanted, path: path, caller: caller, body: body, route: route))
+            self.send(Pass(accepted, wanted, route: route))
         } catch {
             self.refuse(error)
         }
@@ -130,9 +143,9 @@ final class OnlineExchange {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         pass.call = self.service.call(
             pass.request,
-            path: pass.path,
-            body: pass.body.bytes,
-            caller: pass.caller,
+            path: pass.accepted.path,
+            body: pass.accepted.body.bytes,
+            caller: pass.accepted.caller,
             requestID: self.requestID,
             scheduler: pass.route.scheduler,
             on: eventLoop
@@ -181,7 +194,7 @@ final class OnlineExchange {
             switch arrival {
             // The engine has begun to answer.
             case .head:
-                pass.body.release()
+                pass.accepted.body.release()
                 self.isAnswered = true
             case .failed(let error) where !self.isAnswered:
                 if self.goesOn(pass, after: error) { continue }
