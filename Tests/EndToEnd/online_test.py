@@ -513,6 +513,48 @@ class HostileEngines(RawCase):
         with self.assertRaises(httpx.RemoteProtocolError):
             self.ask(Reply([answer(body, length=len(body) + 5)], "close"), "too long a length")
 
+    def old(self, body, path=CHAT):
+        """All bytes that a client of HTTP/1.0 gets until the connection ends, and whether it ended as it should."""
+        content = json.dumps(body).encode()
+        connection = self.connect()
+        head = f"POST {path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        connection.sendall(head.encode() + content)
+        data = b""
+        try:
+            while piece := connection.recv(65_536):
+                data += piece
+        except ConnectionResetError:
+            return data, False
+        return data, True
+
+    def test_HTTP_1_0_gets_no_chunks_and_its_answer_ends_with_the_connection(self):
+        pieces = [event("one"), event("two"), b"data: [DONE]\n\n"]
+        self.engine.scripts["old"] = lambda _: Reply([EVENTS_HEAD, *map(chunk, pieces), chunk(b"")])
+        whole, is_whole = self.old(question("old", stream=True))
+        head, _, body = whole.partition(b"\r\n\r\n")
+        self.assertTrue(is_whole)
+        self.assertTrue(head.startswith(b"HTTP/1.0 200 OK\r\n"), head)
+        self.assertNotIn(b"transfer-encoding", head)
+        self.assertIn(b"connection: close", head)
+        self.assertEqual(body, b"".join(pieces))
+        small, is_whole = self.old(question("Hello"))
+        self.assertTrue(is_whole and small.startswith(b"HTTP/1.0 200 OK\r\n") and b"content-length: " in small, small)
+
+    def test_an_answer_that_breaks_off_is_seen_to_whatever_its_length_and_version(self):
+        json_head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        self.engine.scripts["broken"] = lambda _: Reply([json_head, chunk(b'{"a":"' + b"x" * 200_000)], "close")
+        connection = self.send(question("broken"))
+        with connection, connection.makefile("rb") as reader:
+            whole = reader.read()
+        head, _, body = whole.partition(b"\r\n\r\n")
+        self.assertIn(b"transfer-encoding: chunked", head)
+        self.assertIn(b'{"a":"xxx', body)
+        self.assertFalse(body.endswith(b"0\r\n\r\n"), body[-20:])
+        whole, is_whole = self.old(question("broken"))
+        self.assertTrue(whole.startswith(b"HTTP/1.0 200 OK\r\n"), whole[:50])
+        self.assertNotIn(b"chunked", whole[:300])
+        self.assertFalse(is_whole)
+
     def test_interim_answers_and_trailers_are_passed_over(self):
         interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nretry-after: 9\r\n\r\n"
         head = b"HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -1,4 +1,5 @@
 import GatewayAPI
+import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -170,6 +171,16 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// Writes more of it.
     func goOn(_ piece: ByteBuffer, isEnd: Bool, context: ChannelHandlerContext) {
         self.write(self.encoder.goOn(piece, isEnd: isEnd), isEnd: isEnd, context: context)
+    }
+
+    /// Ends the connection with the answer unfinished, which its client notices: a chunk or a part of the length is
+    /// missing, and where the end of the body is that of the connection, it is reset.
+    func cut(context: ChannelHandlerContext) {
+        if self.encoder.endsWithConnection, let socket = context.channel as? any SocketOptionProvider {
+            // Done at once, since this is the event loop.
+            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        context.close(promise: nil)
     }
 
     /// Sends what was written.

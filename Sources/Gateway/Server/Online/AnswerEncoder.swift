@@ -52,6 +52,9 @@ struct AnswerEncoder {
 
     private var framing = Framing.length
 
+    /// Whether the body ends with the connection.
+    var endsWithConnection: Bool { if case .connectionEnd = self.framing { true } else { false } }
+
     /// An answer begins, and may go on or end at once.
     mutating func begin(
         _ head: AnswerHead,

@@ -170,6 +170,6 @@ struct AnswerWriter {
 
     /// Ends the connection with the answer unfinished, which its client notices.
     func cut() {
-        self.context.close(promise: nil)
+        self.connection.cut(context: self.context)
     }
 }
