@@ -108,8 +108,11 @@ import Testing
         }
     }
 
-    @Test("G6-09 a call that a server does not accept is made on another one, with its whole body")
-    func notAccepted() async throws {
+    @Test(
+        "G6-09 a call that a server does not accept, or has no method for, is made on another one, with its whole body",
+        arguments: [RPCError.notAccepted("not now"), RPCError(code: .unimplemented, message: "no such method")]
+    )
+    func notAccepted(_ refusal: RPCError) async throws {
         try await withServer(router: Self.countRouter("other")) { other in
             try await withScriptedServer { configuration in
                 configuration.backOff = BackOff(minimum: .milliseconds(1), maximum: .milliseconds(1))
@@ -118,7 +121,7 @@ import Testing
                 _ = try await listener.accept { connection in
                     while let frame = try await connection.nextFrame() {
                         guard frame.type == .request else { continue }
-                        let envelope = Envelope.Response(status: RPCError.notAccepted("not now").status)
+                        let envelope = Envelope.Response(status: refusal.status)
                         try await connection.send(
                             Frame(streamID: frame.streamID, type: .response, data: try envelope.serialized())
                         )
@@ -131,6 +134,33 @@ import Testing
                     let arrivals = await Self.answer(client, body: body)
                     #expect(arrivals.first == .head(InferAnswerHead(status: 200, contentType: "other")))
                     #expect(arrivals.last == .end && String(buffer: Self.text(arrivals)) == "\(body.readableBytes)")
+                }
+            }
+        }
+    }
+
+    @Test("of some servers the one with the fewest calls in flight is the best, whatever connections it has")
+    func best() async throws {
+        try await withServer(router: Self.countRouter()) { first in
+            try await withServer(router: Self.countRouter()) { second in
+                var configuration = patientClient(of: [first.endpoint, second.endpoint])
+                configuration.controlConnections = 2
+                try await withClient(configuration) { client in
+                    await client.until { $0.count == 2 }
+                    let both = [first.endpoint, second.endpoint]
+                    for (busy, free) in [(first.endpoint, second.endpoint), (second.endpoint, first.endpoint)] {
+                        guard case .connection(let taken) = client.links.choose(lane: .control, endpoint: busy) else {
+                            Issue.record("no connection")
+                            return
+                        }
+                        #expect(taken.enter() == nil)
+                        for _ in 0..<20 { #expect(client.bestEndpoint(of: both) == free) }
+                        #expect(client.bestEndpoint(of: [busy]) == busy)
+                        taken.leave()
+                    }
+                    let chosen = Set((0..<200).map { _ in client.bestEndpoint(of: both) })
+                    #expect(chosen == Set(both), "servers that are as good as each other take turns")
+                    #expect(client.bestEndpoint(of: [.init(host: "nowhere", port: 1)]) == nil)
                 }
             }
         }

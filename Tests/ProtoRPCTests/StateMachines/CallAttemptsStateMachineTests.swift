@@ -45,14 +45,29 @@ import Testing
         #expect(harmless.failed(self.unknown, goesElsewhere: true, remaining: .seconds(1)) == .again(after: .zero))
     }
 
-    @Test("G6-09 nothing but UNAVAILABLE is made again", arguments: RPCStatus.Code.allCases)
+    @Test(
+        "G6-09 nothing but UNAVAILABLE is made again, and UNIMPLEMENTED elsewhere",
+        arguments: RPCStatus.Code.allCases
+    )
     func codes(code: RPCStatus.Code) {
         for notSent in [false, true] {
             var machine = self.machine(mayRunTwice: true)
             let error = RPCError(code: code, message: "", notSent: notSent)
             let decision = machine.failed(error, goesElsewhere: true, remaining: .seconds(1))
-            #expect(decision == (code == .unavailable ? .again(after: .zero) : .giveUp(error)))
+            let isMadeAgain = code == .unavailable || code == .unimplemented && notSent
+            #expect(decision == (isMadeAgain ? .again(after: .zero) : .giveUp(error)))
         }
+    }
+
+    @Test("what a server has no method for is asked of another one, and of none twice")
+    func unimplemented() {
+        var machine = self.machine()
+        let error = RPCError(code: .unimplemented, message: "no such method", notSent: true)
+        machine.begin(at: self.first)
+        #expect(machine.failed(error, goesElsewhere: true, remaining: .seconds(1)) == .again(after: .zero))
+        machine.begin(at: self.second)
+        #expect(machine.tried == [self.first, self.second])
+        #expect(machine.failed(error, goesElsewhere: false, remaining: .seconds(1)) == .giveUp(error))
     }
 
     @Test("G6-09 the call's time bounds the attempts")

@@ -94,11 +94,16 @@ final class ModelDirectory: Service {
 // MARK: - Asked by requests
 
 extension ModelDirectory {
-    /// The one scheduler that a request for the model goes to (`ModelPlaces.scheduler`).
+    /// The one scheduler that a request for the model goes to: of those that `ModelPlaces` names the one with the best
+    /// prospects. nil: the choice is the client's.
     func scheduler(for model: String, besides refused: Set<RPCClient.Endpoint> = []) -> RPCClient.Endpoint? {
         guard self.isNeeded else { return nil }
         let connected = self.client.connectedEndpoints
-        return self.state.withLock { $0.places.scheduler(for: model, connected: connected, besides: refused) }
+        let candidates = self.state.withLock {
+            $0.places.schedulers(for: model, connected: connected, besides: refused)
+        }
+        guard candidates.count > 1 else { return candidates.first }
+        return self.client.bestEndpoint(of: candidates) ?? candidates.first
     }
 
     /// Whether a scheduler has the model.

@@ -16,21 +16,23 @@ struct ModelPlaces {
         self.models.values.contains { $0.contains(model) }
     }
 
-    /// The one scheduler that a request for the model goes to; nil: any will do, or none is known to have it.
+    /// The schedulers of which a request for the model goes to one; none: any will do, or none is known to have it.
     ///
     /// - Parameters:
     ///   - connected: schedulers that can take requests now; while all of them have the model, the choice is the client's,
     ///     which knows how busy they are.
     ///   - refused: schedulers that did not take this request.
-    func scheduler(
+    func schedulers(
         for model: String,
         connected: [RPCClient.Endpoint],
         besides refused: Set<RPCClient.Endpoint> = []
-    ) -> RPCClient.Endpoint? {
+    ) -> [RPCClient.Endpoint] {
         let having = self.models.filter { $0.value.contains(model) }.keys
-        guard !having.isEmpty else { return nil }
+        guard !having.isEmpty else { return [] }
         let ready = connected.filter { having.contains($0) }
-        guard ready.count < connected.count || connected.isEmpty else { return nil }
-        return ready.filter { !refused.contains($0) }.randomElement() ?? ready.first ?? having.first
+        guard ready.count < connected.count || connected.isEmpty else { return [] }
+        let fresh = ready.filter { !refused.contains($0) }
+        guard fresh.isEmpty else { return fresh }
+        return [ready.first ?? having.first].compactMap(\.self)
     }
 }

@@ -32,7 +32,9 @@ struct ModelRoute: Sendable {
 
     /// A try has failed.
     mutating func failed(_ error: RPCError) -> Consequence {
-        if error.notSent, self.tries < Self.maximumTries {
+        // Where the choice was the client's, it has asked all of them for a method that some have not.
+        let isUnknownEverywhere = error.code == .unimplemented && self.scheduler == nil
+        if error.notSent, !isUnknownEverywhere, self.tries < Self.maximumTries {
             // A scheduler that stops has refused it; another may take it.
             self.tries += 1
             if let scheduler = self.scheduler { self.refused.insert(scheduler) }

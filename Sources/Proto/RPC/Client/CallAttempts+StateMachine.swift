@@ -43,6 +43,10 @@ struct CallAttemptsStateMachine {
     ///   - remaining: what is left of the call's time.
     mutating func failed(_ error: RPCError, goesElsewhere: Bool, remaining: Duration) -> Decision {
         if !error.notSent { self.mayHaveRun = true }
+        // A newer server may have the method; a pause changes nothing where it is not.
+        if error.code == .unimplemented, error.notSent, goesElsewhere {
+            return self.again(error, goesElsewhere: true, remaining: remaining)
+        }
         let isTransient = error.code == .unavailable && (error.notSent || self.mayRunTwice)
         guard isTransient else { return self.giveUp(error) }
         return self.again(error, goesElsewhere: goesElsewhere, remaining: remaining)

@@ -94,6 +94,25 @@ final class ClientLinks: Sendable {
         }
     }
 
+    /// The server among these that serves calls best now (`ServerProspects`), with all its connections of a lane; one of the
+    /// best by chance. nil: none of them is connected.
+    func best(
+        of endpoints: [RPCClient.Endpoint],
+        lane: RPCClient.Lane,
+        now: NIODeadline = .now()
+    ) -> RPCClient.Endpoint? {
+        let prospects = self.state.withLock { state in
+            var prospects: [RPCClient.Endpoint: ServerProspects] = [:]
+            for link in state.links where link.key.lane == lane && endpoints.contains(link.key.endpoint) {
+                guard case .ready(let connection) = link.machine.availability, !connection.hasEnded else { continue }
+                let more = connection.prospects(wasTried: false, isElsewhere: false, now: now)
+                prospects[link.key.endpoint] = prospects[link.key.endpoint].map { $0.joined(with: more) } ?? more
+            }
+            return prospects
+        }
+        return prospects.shuffled().min { $0.value < $1.value }?.key
+    }
+
     /// Whether a call could go to a server besides these now.
     func hasConnection(
         lane: RPCClient.Lane,

@@ -54,6 +54,12 @@ public final class RPCClient: Service {
         self.links.connectedEndpoints
     }
 
+    /// The server among these that would serve the next control call best: the one with the fewest calls in flight of
+    /// those that have not just answered UNAVAILABLE. nil: none of them is connected.
+    public func bestEndpoint(of endpoints: [Endpoint]) -> Endpoint? {
+        self.links.best(of: endpoints, lane: .control)
+    }
+
     /// Whether at least one server can take calls of every lane now.
     public var isConnected: Bool {
         !self.connectedEndpoints.isEmpty

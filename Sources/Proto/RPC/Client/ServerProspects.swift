@@ -15,6 +15,16 @@ struct ServerProspects: Comparable {
     /// Its calls in flight.
     var load: Int
 
+    /// Those of a server with both connections.
+    func joined(with other: Self) -> Self {
+        ServerProspects(
+            wasTried: self.wasTried || other.wasTried,
+            isSuspect: self.isSuspect || other.isSuspect,
+            isElsewhere: self.isElsewhere && other.isElsewhere,
+            load: self.load + other.load
+        )
+    }
+
     static func < (left: Self, right: Self) -> Bool {
         if left.wasTried != right.wasTried { return right.wasTried }
         if left.isSuspect != right.isSuspect { return right.isSuspect }

@@ -10,7 +10,7 @@ public struct RPCError: Error, Sendable, Equatable {
     /// Typed details that travel with the status.
     public var details: [Envelope.AnyMessage]
     /// True when the call was provably not run, so that it may be made again whatever it does: it was not sent, or the
-    /// server did not accept it. Set by the client; not sent over the wire.
+    /// server did not accept it or has no such method. Set by the client; not sent over the wire.
     public var notSent: Bool
 
     /// Makes an error; handlers throw it to answer with that status.
@@ -42,7 +42,8 @@ extension RPCError {
             message: status.message,
             details: status.details
         )
-        self.notSent = self.saysNotAccepted
+        // A server that has no such method has not run the call.
+        self.notSent = self.saysNotAccepted || self.code == .unimplemented
     }
 
     /// The status that goes over the wire; an error never travels as success.
