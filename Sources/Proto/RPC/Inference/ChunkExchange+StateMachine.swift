@@ -50,8 +50,9 @@ struct ChunkExchangeStateMachine<Incoming: InferMessage, Outgoing: InferMessage>
     private var announcedBytes: Int?
     private var receivedBytes = 0
     private var nextReceived: UInt64 = 0
-    /// What waits to be consumed, with the size that each chunk came with. Most often it is one.
-    private var chunks = CircularBuffer<(rest: ByteBuffer, bytes: Int)>(initialCapacity: 2)
+    /// What waits to be consumed, with the size that each chunk came with: 64 at most by the credits, most often one. An
+    /// array takes no memory while there is none.
+    private var chunks: [(rest: ByteBuffer, bytes: Int)] = []
     private var outlook = Outlook.open
     /// The peer sends nothing more, so no credits either.
     private var peerHasClosed = false
@@ -160,7 +161,7 @@ extension ChunkExchangeStateMachine {
 
     /// Takes bytes of the body, of one chunk at most. Chunks that were taken as a whole count as consumed.
     mutating func take(upTo maximumBytes: Int) -> Take {
-        guard var first = self.chunks.popFirst() else {
+        guard var first = self.chunks.first else {
             switch self.outlook {
             case .open: return .wait
             case .complete: return .end
@@ -168,9 +169,10 @@ extension ChunkExchangeStateMachine {
             }
         }
         if first.rest.readableBytes > maximumBytes, let slice = first.rest.readSlice(length: maximumBytes) {
-            self.chunks.prepend(first)
+            self.chunks[0].rest = first.rest
             return .bytes(slice)
         }
+        self.chunks.removeFirst()
         // A body that has come as a whole needs no more credits.
         if case .open = self.outlook, let credit = self.receiver.consumed(bytes: first.bytes) {
             self.grant = Credit(
