@@ -79,6 +79,7 @@ let package = Package(
         // One tiny target per C library.
         .systemLibrary(name: "CProtobufC", path: "Sources/System/CProtobufC", pkgConfig: "libprotobuf-c"),
         .systemLibrary(name: "CCRC32C", path: "Sources/System/CCRC32C"),
+        .systemLibrary(name: "CEpoll", path: "Sources/System/CEpoll"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .systemLibrary(name: "CCurl", path: "Sources/System/CCurl", pkgConfig: "libcurl"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "openssl"),
@@ -86,7 +87,7 @@ let package = Package(
         // What several programs share.
         .module("Checksum", "Common/Checksum", ["CCRC32C"]),
         .module("FailPoints", "Common/FailPoints", []),
-        .module("CurlHTTP", "Common/CurlHTTP", ["CCurl"]),
+        .module("CurlHTTP", "Common/CurlHTTP", ["CCurl", "CEpoll"]),
         .module("JSONSpans", "Common/JSONSpans", []),
         .module("Settings", "Common/Settings", ["CMalloc", "FailPoints", .logging, .yams]),
         .module("TenantLimits", "Common/TenantLimits", ["Settings"]),
@@ -210,7 +211,7 @@ let package = Package(
         .tests("SettingsTests", ["Settings"]),
         .tests("TenantLimitsTests", ["Settings", "TenantLimits"]),
         .tests("WatchedFilesTests", ["TestSupport", "Settings", "WatchedFiles", .logging, .lifecycle]),
-        .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "EngineSimulator", "Settings", .logging]),
+        .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "CCurl", "EngineSimulator", "Settings", .logging]),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
         .tests(

@@ -40,7 +40,7 @@ public final class CurlClient: Sendable {
     /// `onFinish` is called exactly once, on the client's thread, and must not block. It may start the next request,
     /// which then goes out in the same turn of the loop.
     public func start(_ request: HTTPRequest, onFinish: @escaping Completion) {
-        self.loop.submit(Transfer(request, onFinish))
+        self.loop.submit(Transfer(request, loop: self.loop, onFinish))
     }
 
     /// Cancels a group and has the client notice at once.
@@ -76,7 +76,8 @@ final class Transfer: @unchecked Sendable {
     // Guard: the loop's thread, once it was submitted.
 
     let request: HTTPRequest
-    let onFinish: CurlClient.Completion
+    let loop: CurlLoop
+    private let onFinish: CurlClient.Completion
     var headers = HTTPResponseHeaders()
     var headerBytes = 0
     var body: [UInt8] = []
@@ -106,8 +107,15 @@ final class Transfer: @unchecked Sendable {
     /// Bytes held in `body`.
     var gatheredBytes: Int { self.request.onBody == nil ? self.bodyBytes : 0 }
 
-    init(_ request: HTTPRequest, _ onFinish: @escaping CurlClient.Completion) {
+    init(_ request: HTTPRequest, loop: CurlLoop, _ onFinish: @escaping CurlClient.Completion) {
         self.request = request
+        self.loop = loop
         self.onFinish = onFinish
+    }
+
+    /// Tells the outcome; once.
+    func end(_ result: Result<HTTPResponse, HTTPTransferError>) {
+        self.request.control?.detach()
+        self.onFinish(result)
     }
 }

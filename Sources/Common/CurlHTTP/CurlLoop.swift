@@ -4,8 +4,7 @@ import Synchronization
 
 /// The client's thread: owns the multi handle and all easy handles.
 final class CurlLoop: @unchecked Sendable {
-    // Guard: `multi`, `idle`, `active`, `gathered`, `touched`, `nextSweep` and `now` are used by the loop's thread only; other
-    // threads use `inbox`, `thread`, and libcurl's thread-safe curl_multi_wakeup.
+    // Guard: all is used by the loop's thread only, but `inbox`, `thread`, `loopThread` and the poller's `wake`.
 
     /// How often limits and groups are looked at, in milliseconds.
     private static let sweepMilliseconds: Int64 = 100
@@ -22,12 +21,23 @@ final class CurlLoop: @unchecked Sendable {
         var cancelled: [Transfer] = []
         var wantsSweep = false
         var isShutDown = false
+        /// The thread waits, or is about to: who puts something here wakes it.
+        var isWaiting = false
+
+        var isEmpty: Bool {
+            self.transfers.isEmpty && self.resumed.isEmpty && self.cancelled.isEmpty && !self.wantsSweep
+                && !self.isShutDown
+        }
     }
 
     private let inbox = Mutex(Inbox())
     private let thread = Mutex<pthread_t?>(nil)
     private let loopThread = Atomic<UInt>(0)
-    private let multi: UnsafeMutableRawPointer?
+    let multi: UnsafeMutableRawPointer?
+    let poller: Poller?
+    var sockets = WatchedSocketsStateMachine()
+    /// When libcurl wants to be called, in milliseconds of the monotonic clock; nil: not by time.
+    var timer: Int64?
     private var idle: [EasyHandle] = []
     private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
     private var gathered: GatherBudget<UnsafeMutableRawPointer>
@@ -35,18 +45,23 @@ final class CurlLoop: @unchecked Sendable {
     private var touched: [Transfer] = []
     private var nextSweep: Int64 = 0
     /// Milliseconds of the monotonic clock, read once a turn.
-    private(set) var now: Int64 = 0
+    var now: Int64 = 0
 
     init(_ configuration: CurlClient.Configuration) {
         _ = Self.isInitialised
         self.gathered = GatherBudget(maximumBytes: configuration.maximumGatheredBytes)
         self.multi = curl_multi_init()
+        self.poller = Poller()
         if let multi = self.multi {
             _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumIdleConnections)
         }
+        self.watchSockets()
     }
 
     func start() {
+        guard self.multi != nil, self.poller != nil else {
+            return self.inbox.withLock { $0.isShutDown = true }
+        }
         var handle = pthread_t()
         let context = Unmanaged.passRetained(self)
         let code = pthread_create(
@@ -70,47 +85,51 @@ final class CurlLoop: @unchecked Sendable {
 
     /// Hands a transfer to the loop; from its own thread the transfer begins at once.
     func submit(_ transfer: Transfer) {
-        transfer.request.control?.attach(transfer, to: self)
+        transfer.request.control?.attach(transfer)
         if self.loopThread.load(ordering: .relaxed) == UInt(pthread_self()) {
             return self.begin(transfer)
         }
-        let (isShutDown, isFirst) = self.inbox.withLock { inbox in
-            if !inbox.isShutDown { inbox.transfers.append(transfer) }
-            return (inbox.isShutDown, inbox.transfers.count == 1)
+        let isTaken = self.post { inbox in
+            guard !inbox.isShutDown else { return false }
+            inbox.transfers.append(transfer)
+            return true
         }
-        if isShutDown {
-            transfer.onFinish(.failure(.shutDown))
-        } else if isFirst {
-            curl_multi_wakeup(self.multi)
-        }
+        if !isTaken { transfer.end(.failure(.shutDown)) }
     }
 
     func sweepNow() {
-        self.inbox.withLock { $0.wantsSweep = true }
-        curl_multi_wakeup(self.multi)
+        self.post { $0.wantsSweep = true }
     }
 
     /// Has a paused transfer go on.
     func resume(_ transfer: Transfer) {
         guard !transfer.isToResume.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        self.inbox.withLock { $0.resumed.append(transfer) }
-        curl_multi_wakeup(self.multi)
+        self.post { $0.resumed.append(transfer) }
     }
 
     /// Ends a transfer, if it has not ended.
     func cancel(_ transfer: Transfer) {
-        self.inbox.withLock { $0.cancelled.append(transfer) }
-        curl_multi_wakeup(self.multi)
+        self.post { $0.cancelled.append(transfer) }
     }
 
     func shutdown() {
-        self.inbox.withLock { $0.isShutDown = true }
-        curl_multi_wakeup(self.multi)
+        self.post { $0.isShutDown = true }
         let thread = self.thread.withLock { thread in
             defer { thread = nil }
             return thread
         }
         if let thread { pthread_join(thread, nil) }
+    }
+
+    /// Puts something into the inbox and has the thread look, if it does not anyway.
+    private func post<Result: Sendable>(_ put: (inout Inbox) -> Result) -> Result {
+        let (result, isToWake) = self.inbox.withLock { inbox in
+            let result = put(&inbox)
+            defer { inbox.isWaiting = false }
+            return (result, inbox.isWaiting)
+        }
+        if isToWake { self.poller?.wake() }
+        return result
     }
 }
 
@@ -120,15 +139,13 @@ extension CurlLoop {
     private func run() {
         self.loopThread.store(UInt(pthread_self()), ordering: .relaxed)
         while self.takeInbox() {
-            var running: Int32 = 0
-            curl_multi_perform(self.multi, &running)
+            self.driveTimer()
             // A completion may have started the next transfer: it goes out before anything is waited for.
             let hasCompletions = self.takeCompletions()
             self.endTurn()
             guard !hasCompletions else { continue }
             self.sweepIfDue()
-            let wait = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
-            curl_multi_poll(self.multi, nil, 0, wait, nil)
+            self.wait()
         }
         for handle in Array(self.active.values) {
             self.finish(handle, .failure(.shutDown))
@@ -146,11 +163,12 @@ extension CurlLoop {
                 inbox.resumed = []
                 inbox.cancelled = []
                 inbox.wantsSweep = false
+                inbox.isWaiting = false
             }
             return inbox
         }
         for transfer in inbox.transfers {
-            if inbox.isShutDown { transfer.onFinish(.failure(.shutDown)) } else { self.begin(transfer) }
+            if inbox.isShutDown { transfer.end(.failure(.shutDown)) } else { self.begin(transfer) }
         }
         for transfer in inbox.cancelled {
             guard let handle = transfer.handle else { continue }
@@ -165,13 +183,24 @@ extension CurlLoop {
         return !inbox.isShutDown
     }
 
+    /// Waits for sockets, for libcurl's time and the next sweep, or until there is something in the inbox.
+    private func wait() {
+        var milliseconds = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
+        if let timer = self.timer { milliseconds = min(milliseconds, Int32(clamping: max(timer - self.now, 0))) }
+        let mayWait = self.inbox.withLock { inbox in
+            inbox.isWaiting = inbox.isEmpty
+            return inbox.isWaiting
+        }
+        self.drive(waiting: mayWait ? milliseconds : 0)
+    }
+
     private func begin(_ transfer: Transfer) {
-        guard !self.isShutDown else { return transfer.onFinish(.failure(.shutDown)) }
+        guard !self.isShutDown else { return transfer.end(.failure(.shutDown)) }
         guard !transfer.isCancelled else {
-            return transfer.onFinish(.failure(.cancelled(mayHaveBeenSent: false)))
+            return transfer.end(.failure(.cancelled(mayHaveBeenSent: false)))
         }
         guard let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
-            return transfer.onFinish(.failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory")))
+            return transfer.end(.failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory")))
         }
         transfer.startedAt = self.now
         transfer.lastByteAt = self.now
@@ -180,11 +209,11 @@ extension CurlLoop {
         } catch {
             handle.reset()
             self.idle.append(handle)
-            return transfer.onFinish(.failure(error))
+            return transfer.end(.failure(error))
         }
         guard curl_multi_add_handle(self.multi, handle.raw) == CURLM_OK else {
             handle.reset()
-            return transfer.onFinish(
+            return transfer.end(
                 .failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "libcurl took no more transfers"))
             )
         }
@@ -215,7 +244,7 @@ extension CurlLoop {
         let resumed = self.gathered.end(handle.raw, bytes: transfer?.gatheredBytes ?? 0)
         handle.reset()
         if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
-        transfer?.onFinish(result)
+        transfer?.end(result)
         for raw in resumed { self.resume(raw) }
     }
 
@@ -287,7 +316,7 @@ extension CurlLoop {
         return .timeout(phase, limits, mayHaveBeenSent: handle.mayHaveBeenSent)
     }
 
-    private static func monotonicMilliseconds() -> Int64 {
+    static func monotonicMilliseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000

@@ -8,20 +8,31 @@ final class EasyHandle {
     /// Most bytes reserved because an answer announces them.
     private static let maximumReservedBytes = 1 << 20
 
+    /// Reserved for the header of an answer.
+    private static let usualHeaderBytes = 512
+
     let raw: UnsafeMutableRawPointer
     private(set) var transfer: Transfer?
 
     private unowned let loop: CurlLoop
+    private var headerLines = HeaderLines()
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private var body: UnsafeMutableRawBufferPointer?
     private var url: String?
+    /// The same, taken apart: libcurl would do that for each request.
+    private let parsedURL: OpaquePointer
     private var connectMilliseconds: Int64 = -1
     private var methodIsPostWithBytes = false
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     init?(loop: CurlLoop) {
-        guard let raw = curl_easy_init() else { return nil }
+        guard let parsedURL = curl_url() else { return nil }
+        guard let raw = curl_easy_init() else {
+            curl_url_cleanup(parsedURL)
+            return nil
+        }
         self.raw = raw
+        self.parsedURL = parsedURL
         self.loop = loop
         self.errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         self.setConstants()
@@ -29,7 +40,7 @@ final class EasyHandle {
 
     deinit {
         curl_easy_cleanup(self.raw)
-        curl_slist_free_all(self.headerList)
+        curl_url_cleanup(self.parsedURL)
         self.body?.deallocate()
         self.errorText.deallocate()
     }
@@ -62,6 +73,7 @@ final class EasyHandle {
             EasyHandle.from(context)?.mayWriteRequest() ?? false ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
         _ = ccurl_set_pointer(self.raw, CURLOPT_PREREQDATA, context)
+        self.loop.watchConnections(of: self.raw)
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> EasyHandle? {
@@ -76,37 +88,43 @@ extension EasyHandle {
     /// Sets what is particular to a transfer.
     func prepare(_ transfer: Transfer) throws(HTTPTransferError) {
         let request = transfer.request
-        guard request.headers.allSatisfy(\.isSafe), request.url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw HTTPTransferError(
-                .invalidRequest,
-                mayHaveBeenSent: false,
-                message: "the URL or a header field holds bytes that cannot be sent"
-            )
+        try self.setURL(request.url)
+        guard self.headerLines.write(request.headers) else { throw Self.unsendable("header field") }
+        if self.headerList != self.headerLines.list {
+            self.headerList = self.headerLines.list
+            _ = ccurl_set_list(self.raw, CURLOPT_HTTPHEADER, self.headerList)
         }
         self.transfer = transfer
         transfer.handle = self
-        if self.url != request.url {
-            _ = ccurl_set_string(self.raw, CURLOPT_URL, request.url)
-            self.url = request.url
-        }
         let connect = max(request.limits.connect.wholeMilliseconds, 1)
         if self.connectMilliseconds != connect {
             _ = ccurl_set_long(self.raw, CURLOPT_CONNECTTIMEOUT_MS, Int(clamping: connect))
             self.connectMilliseconds = connect
         }
-        self.setHeaders(request.headers)
         try self.setBody(request)
     }
 
-    private func setHeaders(_ headers: [HTTPHeader]) {
-        // An empty Expect: libcurl would otherwise wait for a 100 before larger bodies.
-        var list = curl_slist_append(nil, "Expect:")
-        for header in headers {
-            list = curl_slist_append(list, "\(header.name): \(header.value)")
+    private func setURL(_ url: String) throws(HTTPTransferError) {
+        guard self.url != url else { return }
+        self.url = nil
+        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw Self.unsendable("URL") }
+        // What schemes there may be says CURLOPT_PROTOCOLS_STR.
+        let code = curl_url_set(self.parsedURL, CURLUPART_URL, url, UInt32(CURLU_NON_SUPPORT_SCHEME))
+        guard code == CURLUE_OK else {
+            let reason = curl_url_strerror(code).map { String(cString: $0) } ?? "error \(code.rawValue)"
+            throw HTTPTransferError(.invalidRequest, mayHaveBeenSent: false, message: "the URL is bad: \(reason)")
         }
-        _ = ccurl_set_list(self.raw, CURLOPT_HTTPHEADER, list)
-        curl_slist_free_all(self.headerList)
-        self.headerList = list
+        _ = ccurl_set_string(self.raw, CURLOPT_URL, url)
+        _ = ccurl_set_pointer(self.raw, CURLOPT_CURLU, UnsafeRawPointer(self.parsedURL))
+        self.url = url
+    }
+
+    private static func unsendable(_ part: String) -> HTTPTransferError {
+        HTTPTransferError(
+            .invalidRequest,
+            mayHaveBeenSent: false,
+            message: "the \(part) holds bytes that cannot be sent"
+        )
     }
 
     private func setBody(_ request: HTTPRequest) throws(HTTPTransferError) {
@@ -211,7 +229,11 @@ extension EasyHandle {
         // Trailers are nobody's.
         guard !transfer.hasHead else { return count }
         // An interim answer's header gives way to the final one's.
-        if line.starts(with: "HTTP/".utf8) { transfer.headers.raw = [] }
+        if transfer.headers.raw.isEmpty {
+            transfer.headers.raw.reserveCapacity(Self.usualHeaderBytes)
+        } else if line.starts(with: "HTTP/".utf8) {
+            transfer.headers.raw.removeAll(keepingCapacity: true)
+        }
         transfer.headers.raw.append(contentsOf: line)
         if line.first == 0x0D || line.first == 0x0A { self.headerEnded(transfer) }
         return count

@@ -1,3 +1,5 @@
+import Glibc
+
 /// An answer.
 public struct HTTPResponse: Sendable {
     /// HTTP status.
@@ -48,7 +50,7 @@ public struct HTTPResponseHeaders: Sendable {
         from start: inout Int
     ) -> String? {
         while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+            let end = self.endOfLine(from: start, in: bytes)
             defer { start = end + 1 }
             let colon = start + wanted.count
             guard colon < end, bytes[colon] == UInt8(ascii: ":"), self.isSame(bytes, start, wanted) else { continue }
@@ -56,6 +58,13 @@ public struct HTTPResponseHeaders: Sendable {
             return String(decoding: value.prefix { $0 != 0x0D }, as: UTF8.self)
         }
         return nil
+    }
+
+    private static func endOfLine(from start: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        guard let base = bytes.baseAddress, let end = memchr(base + start, 0x0A, bytes.count - start) else {
+            return bytes.count
+        }
+        return UnsafeRawPointer(end) - base
     }
 
     private static func isSame(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ wanted: UnsafeRawBufferPointer) -> Bool

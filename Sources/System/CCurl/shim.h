@@ -39,8 +39,24 @@ static inline CURLcode ccurl_get_pointer(CURL *handle, CURLINFO info, void **val
 static inline CURLMcode ccurl_multi_set_long(CURLM *handle, CURLMoption option, long value) {
     return curl_multi_setopt(handle, option, value);
 }
+static inline void ccurl_multi_set_callbacks(
+    CURLM *handle, curl_socket_callback sockets, curl_multi_timer_callback timer, void *context) {
+    curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, sockets);
+    curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, context);
+    curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, timer);
+    curl_multi_setopt(handle, CURLMOPT_TIMERDATA, context);
+}
+// What is told of a connection's socket: that it was opened, and that it is to be closed.
+static inline void ccurl_set_socket_callbacks(
+    CURL *handle, curl_sockopt_callback opened, curl_closesocket_callback close, void *context) {
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, opened);
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, context);
+    curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, close);
+    curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, context);
+}
 // Macros with casts do not import.
 static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_ALL); }
+static const curl_socket_t ccurl_socket_timeout = CURL_SOCKET_TIMEOUT;
 static const size_t ccurl_read_abort = CURL_READFUNC_ABORT;
 static const size_t ccurl_read_pause = CURL_READFUNC_PAUSE;
 static const size_t ccurl_write_pause = CURL_WRITEFUNC_PAUSE;

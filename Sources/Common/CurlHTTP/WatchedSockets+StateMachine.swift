@@ -1,0 +1,74 @@
+/// Which sockets are watched for libcurl, and for what. No I/O: it says what to tell the kernel.
+///
+/// libcurl stops waiting for a connection at the end of each request and waits for it again at the next one. The
+/// connection stays watched in between, which saves two system calls a request; when something comes while nobody waits
+/// for it, such as its end, it is watched no more.
+struct WatchedSocketsStateMachine {
+    /// What can happen on a socket.
+    struct Events: OptionSet {
+        let rawValue: UInt8
+
+        /// There is something to read, or the end.
+        static let read = Self(rawValue: 1)
+        /// There is room to write.
+        static let write = Self(rawValue: 2)
+    }
+
+    /// What to tell the kernel.
+    enum Action: Equatable {
+        case none
+        case add(Events)
+        case modify(Events)
+        case remove
+    }
+
+    private struct Socket {
+        /// A connection: its end is told by `closed`. Others, such as those of a look-up of a name, may end untold.
+        var isConnection = false
+        var wanted: Events = []
+        var watched: Events = []
+    }
+
+    /// By descriptor: small numbers that are used again.
+    private var sockets: [Socket] = []
+
+    /// A connection's socket was opened.
+    mutating func opened(_ descriptor: Int32) {
+        self.edit(descriptor) { $0 = Socket(isConnection: true) }
+    }
+
+    /// A connection's socket is closed; the kernel forgets it by itself.
+    mutating func closed(_ descriptor: Int32) {
+        self.edit(descriptor) { $0 = Socket() }
+    }
+
+    /// libcurl waits for these events; for none: no more.
+    mutating func wants(_ events: Events, of descriptor: Int32) -> Action {
+        self.edit(descriptor) { socket in
+            socket.wanted = events
+            if events == socket.watched || events.isEmpty && socket.isConnection { return .none }
+            return Self.watch(events, &socket)
+        } ?? .none
+    }
+
+    /// Something has happened. What libcurl does not wait for is watched no more.
+    mutating func happened(on descriptor: Int32) -> Action {
+        self.edit(descriptor) { socket in
+            socket.wanted.isEmpty && !socket.watched.isEmpty ? Self.watch([], &socket) : .none
+        } ?? .none
+    }
+
+    private static func watch(_ events: Events, _ socket: inout Socket) -> Action {
+        defer { socket.watched = events }
+        if events.isEmpty { return .remove }
+        return socket.watched.isEmpty ? .add(events) : .modify(events)
+    }
+
+    @discardableResult
+    private mutating func edit<Result>(_ descriptor: Int32, _ change: (inout Socket) -> Result) -> Result? {
+        guard descriptor >= 0 else { return nil }
+        let index = Int(descriptor)
+        while self.sockets.count <= index { self.sockets.append(Socket()) }
+        return change(&self.sockets[index])
+    }
+}
