@@ -70,6 +70,30 @@ struct DispatchClassTests {
         #expect(state.takeFreePlace(for: "m", .batch, at: 0) == 0)
     }
 
+    @Test func nothingWaitsOnceAllWasTakenOrWithdrawn() {
+        var state = self.state(concurrency: 9)
+        #expect(state.isIdle)
+        state.offer(20, .flex, job: "b", model: "m", at: 0)
+        state.offer([30], job: "a", model: "n")
+        #expect(self.take(&state) == [20])
+        #expect(!state.isIdle, "no engine serves n")
+        #expect(state.takeFreePlace(for: "m", .flex, at: 0) == 0, "only batch lines wait")
+        #expect(state.withdraw("a") == [30])
+        #expect(state.isIdle)
+        state.giveBack(30, .batch, job: "a", model: "m", due: 5)
+        #expect(!state.isIdle, "it waits for a time")
+        state.wake(at: 5)
+        state.park("a")
+        #expect(!state.isIdle, "it waits for its job")
+        state.unpark("a")
+        #expect(self.take(&state, at: 5) == [30])
+        #expect(state.isIdle)
+        state.offer(10, .online, job: "c", model: "n", at: 5)
+        let isWithdrawn = state.withdraw("c") { $0 == 10 }
+        #expect(isWithdrawn)
+        #expect(state.isIdle)
+    }
+
     @Test func batchHasAllPlacesWhileNothingIsOnline() {
         var state = self.state()
         state.offer(0..<9, job: "a", model: "m")

@@ -77,9 +77,9 @@ public struct EngineAnswerHead: Sendable, Equatable {
         self.contentType = headers["content-type"] ?? ""
         self.retryAfterMilliseconds = status >= 400 ? headers.retryAfterMilliseconds : nil
         // With a transfer coding the length means nothing (RFC 9112, 6.3), nor do several that differ.
-        let lengths = Set(headers.values(of: "content-length"))
-        if lengths.count == 1, headers["transfer-encoding"] == nil {
-            self.contentBytes = lengths.first.flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+        let lengths = headers.values(of: "content-length")
+        if let length = lengths.first, lengths.allSatisfy({ $0 == length }), headers["transfer-encoding"] == nil {
+            self.contentBytes = Int(length).flatMap { $0 >= 0 ? $0 : nil }
         }
     }
 }

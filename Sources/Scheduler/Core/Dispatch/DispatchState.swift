@@ -6,24 +6,6 @@
 /// waits for an engine no other line is sent there; it takes any place, the others leave it some (`OnlineReserve`, design
 /// section 5).
 public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable {
-    /// An engine as the dispatcher sees it.
-    public struct Engine: Sendable, Equatable {
-        /// Models it serves.
-        public var models: [String] = []
-        /// Most requests in flight.
-        public var concurrency: Int
-        /// Requests in flight.
-        public var inFlight = 0
-        /// Those of them that are not online.
-        public var offlineInFlight = 0
-        /// Places are kept free for online requests until then.
-        public var reservedUntil = Int64.min
-        /// Whether it answers, and why not.
-        public var condition = EngineCondition.unknown
-        /// It is full until then.
-        public var busyUntil: Int64 = 0
-    }
-
     /// A line that waits for its next attempt.
     private struct Delayed: Sendable {
         var due: Int64
@@ -45,40 +27,46 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         public var line: Line
     }
 
-    /// The engines, by index.
-    public private(set) var engines: [Engine] = []
+    private var places: EnginePlaces
     /// Lines that wait, by class, in its order, and model; few, and edited in place: a copy of a queue would cost as much
     /// as its lines.
     private var queues: [(dispatchClass: DispatchClass, model: String, turns: FairTurns<Job, Line>)] = []
     private var delayed: [Delayed] = []
     private var parked: Set<Job> = []
-    private let reserve: OnlineReserve
+    /// The class of the first queue; nil: no line waits.
+    private var firstClass: DispatchClass?
 
     /// No engines, no lines.
     public init(reserve: OnlineReserve = OnlineReserve()) {
-        self.reserve = reserve
+        self.places = EnginePlaces(reserve: reserve)
     }
+
+    /// The engines, by index.
+    public var engines: [DispatchEngine] { self.places.engines }
+
+    /// Whether nothing waits, neither for an engine nor for a time.
+    public var isIdle: Bool { self.firstClass == nil && self.delayed.isEmpty }
 
     /// Adds an engine and gives its index.
     public mutating func addEngine(concurrency: Int) -> Int {
-        self.engines.append(Engine(concurrency: concurrency))
+        self.places.engines.append(DispatchEngine(concurrency: concurrency))
         return self.engines.count - 1
     }
 
     /// An engine answered a health check and serves these models.
     public mutating func engineIsReady(_ index: Int, models: [String]) {
-        self.engines[index].models = models
-        self.engines[index].condition = .ready
+        self.places.engines[index].models = models
+        self.places.engines[index].condition = .ready
     }
 
     /// An engine cannot be reached.
     public mutating func engineIsDown(_ index: Int, reason: String) {
-        self.engines[index].condition = .down(reason: reason)
+        self.places.engines[index].condition = .down(reason: reason)
     }
 
     /// An engine is full until then.
     public mutating func engineIsBusy(_ index: Int, until: Int64) {
-        self.engines[index].busyUntil = max(self.engines[index].busyUntil, until)
+        self.places.engines[index].busyUntil = max(self.engines[index].busyUntil, until)
     }
 
     /// Queues batch lines of one job for one model.
@@ -94,28 +82,16 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// Queues a line of any class; an online one has places kept free at its engines from now on.
     public mutating func offer(_ line: Line, _ dispatchClass: DispatchClass, job: Job, model: String, at now: Int64) {
         self.queues[self.queueIndex(dispatchClass, model)].turns.append(CollectionOfOne(line), for: job)
-        if dispatchClass == .online { self.reservePlaces(for: model, at: now) }
+        if dispatchClass == .online { self.places.keepFree(for: model, at: now) }
     }
 
     /// Takes a free place for a request of any class without queueing it, and gives the engine; nil when there is none, or
     /// lines of its class, or of one that goes first, may wait for it.
     public mutating func takeFreePlace(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
-        guard !self.queues.contains(where: { $0.dispatchClass <= dispatchClass }) else { return nil }
-        guard let engine = self.freeEngine(for: model, dispatchClass, at: now) else { return nil }
-        if dispatchClass == .online { self.reservePlaces(for: model, at: now) }
-        self.take(engine, dispatchClass)
+        if let firstClass, firstClass <= dispatchClass { return nil }
+        guard let engine = self.places.take(for: model, dispatchClass, at: now) else { return nil }
+        if dispatchClass == .online { self.places.keepFree(for: model, at: now) }
         return engine
-    }
-
-    private mutating func reservePlaces(for model: String, at now: Int64) {
-        for index in self.engines.indices where self.engines[index].models.contains(model) {
-            self.engines[index].reservedUntil = now + self.reserve.milliseconds
-        }
-    }
-
-    private mutating func take(_ engine: Int, _ dispatchClass: DispatchClass) {
-        self.engines[engine].inFlight += 1
-        if dispatchClass != .online { self.engines[engine].offlineInFlight += 1 }
     }
 
     /// Gives back a batch line that was taken: to the head of its job at once, or after a delay.
@@ -136,8 +112,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// A request ended, however; its place is free.
     public mutating func requestEnded(engine index: Int, _ dispatchClass: DispatchClass = .batch) {
-        self.engines[index].inFlight -= 1
-        if dispatchClass != .online { self.engines[index].offlineInFlight -= 1 }
+        self.places.giveBack(index, dispatchClass)
     }
 
     /// Drops the lines of a job that wait and are meant; whether there were any.
@@ -146,7 +121,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         for index in self.queues.indices {
             any = self.queues[index].turns.remove(job, where: isMeant) || any
         }
-        self.queues.removeAll { $0.turns.count == 0 }
+        self.dropEmptyQueues()
         return any
     }
 
@@ -159,7 +134,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
             guard self.waitingReason(models: [model], at: now) != nil else { continue }
             while let (_, line) = self.queues[index].turns.next() { stranded.append((line, model)) }
         }
-        if !stranded.isEmpty { self.queues.removeAll { $0.turns.count == 0 } }
+        if !stranded.isEmpty { self.dropEmptyQueues() }
         return stranded
     }
 
@@ -188,7 +163,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
             dropped += self.queues[index].turns.remove(job)
             self.queues[index].turns.unpark(job)
         }
-        self.queues.removeAll { $0.turns.count == 0 }
+        self.dropEmptyQueues()
         dropped += self.delayed.filter { $0.job == job }.map(\.line)
         self.delayed.removeAll { $0.job == job }
         return dropped
@@ -217,13 +192,11 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         for index in self.queues.indices {
             let dispatchClass = self.queues[index].dispatchClass
             guard batch || dispatchClass < .batch else { return nil }
-            guard let engine = self.freeEngine(for: self.queues[index].model, dispatchClass, at: now),
+            guard let engine = self.places.free(for: self.queues[index].model, dispatchClass, at: now),
                 let (job, line) = self.queues[index].turns.next()
             else { continue }
-            if self.queues[index].turns.count == 0 {
-                self.queues.remove(at: index)
-            }
-            self.take(engine, dispatchClass)
+            if self.queues[index].turns.count == 0 { self.dropEmptyQueues() }
+            self.places.take(engine, dispatchClass)
             return Assignment(dispatchClass: dispatchClass, engine: engine, job: job, line: line)
         }
         return nil
@@ -237,7 +210,13 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
             if queue.dispatchClass > dispatchClass { place = min(place, index) }
         }
         self.queues.insert((dispatchClass, model, FairTurns(parked: self.parked)), at: place)
+        self.firstClass = self.queues[0].dispatchClass
         return place
+    }
+
+    private mutating func dropEmptyQueues() {
+        self.queues.removeAll { $0.turns.count == 0 }
+        self.firstClass = self.queues.first?.dispatchClass
     }
 
     /// Why no line of these models can be sent, for people; nil when an engine that serves one of them is ready.
@@ -255,22 +234,5 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     /// Whether every engine has told its models and none serves this one.
     public func isKnownToBeAbsent(_ model: String) -> Bool {
         !self.engines.isEmpty && self.engines.allSatisfy { $0.condition == .ready && !$0.models.contains(model) }
-    }
-
-    private func freeEngine(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
-        var best: (index: Int, inFlight: Int)?
-        for (index, engine) in self.engines.enumerated()
-        where engine.inFlight < min(engine.concurrency, best?.inFlight ?? .max) {
-            guard engine.condition == .ready, engine.busyUntil <= now, engine.models.contains(model) else { continue }
-            guard dispatchClass == .online || self.hasOfflinePlace(engine, at: now) else { continue }
-            best = (index, engine.inFlight)
-        }
-        return best?.index
-    }
-
-    /// Whether an engine has a place for what is not online, as far as the reserve goes.
-    private func hasOfflinePlace(_ engine: Engine, at now: Int64) -> Bool {
-        let reserved = engine.reservedUntil > now ? self.reserve.places(of: engine.concurrency) : 0
-        return engine.offlineInFlight < engine.concurrency - reserved
     }
 }

@@ -43,12 +43,16 @@ extension Dispatcher {
 
     /// The request at a place has ended; what came of it says something of the engine.
     func release(_ place: EnginePlace, after answer: EngineAnswer) {
-        self.state.withLock { $0.requestEnded(engine: place.index, place.dispatchClass) }
+        let isIdle = self.state.withLock { state in
+            state.requestEnded(engine: place.index, place.dispatchClass)
+            return state.isIdle
+        }
         if let result = AttemptResult(answer) {
             let verdict = self.retry.decide(result, countedAttempts: 0, jitter: 0).engine
             self.note(verdict, about: place.index, answer)
         }
-        self.pump()
+        // Who comes from now on finds the place by itself.
+        if !isIdle { self.pump() }
     }
 
     /// A request that waited got a place.

@@ -115,7 +115,7 @@ extension Dispatcher {
     }
 
     /// The engines as they are now, with their addresses.
-    func snapshot() -> [(address: EngineAddress, engine: State.Engine)] {
+    func snapshot() -> [(address: EngineAddress, engine: DispatchEngine)] {
         let clients = self.engines.withLock { $0 }
         let engines = self.state.withLock { $0.engines }
         return zip(clients, engines).map { ($0.address, $1) }

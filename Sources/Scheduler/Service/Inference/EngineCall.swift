@@ -37,7 +37,12 @@ final class EngineCall: Sendable {
     private struct State {
         var machine = Machine()
         var waiting: PlaceRequest?
-        var onEnd: (@Sendable (RPCError?) -> Void)?
+        var end: End?
+    }
+
+    /// Whom the end is told to. A type of its own: a bare closure is wrapped anew each time it goes through the lock.
+    private struct End: Sendable {
+        let tell: @Sendable (RPCError?) -> Void
     }
 
     private let state = Mutex(State())
@@ -60,7 +65,7 @@ final class EngineCall: Sendable {
     /// - Parameter onEnd: called once, when the engine has answered as a whole, whatever its status, or with why there is
     ///   no whole answer: UNAVAILABLE only when the request provably did not run.
     func begin(_ onEnd: @escaping @Sendable (RPCError?) -> Void) {
-        self.state.withLock { $0.onEnd = onEnd }
+        self.state.withLock { $0.end = End(tell: onEnd) }
         self.act { $0.begin() }
     }
 
@@ -78,11 +83,11 @@ final class EngineCall: Sendable {
         case .cancelTransfer: self.control.cancel()
         case .end(let error, let place):
             if let place { self.dispatcher.release(place, after: answer) }
-            let onEnd = self.state.withLock { state in
-                defer { state.onEnd = nil }
-                return state.onEnd
+            let end = self.state.withLock { state in
+                defer { state.end = nil }
+                return state.end
             }
-            onEnd?(error)
+            end?.tell(error)
         case .tryAgain(let place):
             self.dispatcher.release(place, after: answer)
             self.requestPlace()
