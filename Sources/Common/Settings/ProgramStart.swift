@@ -17,11 +17,11 @@ public enum ProgramStart {
         return level
     }
 
-    /// Has all threads share two of glibc's arenas. By default each thread gets its own, and a buffer freed in one is no
-    /// help to another: the scheduler's peak on a 203 MB file is 23 MiB instead of 30, at the same speed (`make bench`
-    /// with and without).
+    /// Has all threads share four of glibc's arenas. By default there are up to eight a core, and a buffer freed in one is
+    /// no help to another. With two, the threads of event loops and of the HTTP client wait for each other's allocations:
+    /// a system call or two an online request.
     public static func limitMemoryArenas() {
-        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_ARENA_MAX, 4)
     }
 
     /// Lets the process have as many files and connections open as it may: what a shell gives by default is little.
