@@ -162,10 +162,9 @@ class FileOutput:
         out.line("self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)")
         out.close()
         out.line()
-        out.line("/// Appends the encoded message behind what `prefix` writes.")
-        out.open("public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) "
-                 "throws(ProtoEncodingError)")
-        out.line("try ProtoCodec.encode(self, into: &buffer, behind: prefix)")
+        out.line("/// Calls `body` once with the message ready to be written.")
+        out.open("public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError)")
+        out.line("try ProtoCodec.encode(self, body)")
         out.close()
         out.close()
         out.line()

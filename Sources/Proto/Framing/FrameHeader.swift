@@ -92,4 +92,14 @@ extension FrameHeader {
             return Self.size
         }
     }
+
+    /// Writes the ten bytes to the front of `target`, which has room for them.
+    @inlinable
+    public func write(to target: UnsafeMutableRawBufferPointer) {
+        precondition(target.count >= Self.size, "no room for the header")
+        target.storeBytes(of: self.length.bigEndian, as: UInt32.self)
+        target.storeBytes(of: self.streamID.bigEndian, toByteOffset: 4, as: UInt32.self)
+        target[8] = self.type.rawValue
+        target[9] = self.flags.rawValue
+    }
 }

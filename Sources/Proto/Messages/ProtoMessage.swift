@@ -11,15 +11,10 @@ public protocol ProtoMessage: Sendable, Equatable {
     /// taken, strings must be UTF-8, and nesting is bounded because the schema has no recursive message.
     init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError)
 
-    /// Appends the encoded message to `buffer`, behind what `prefix` writes.
-    ///
-    /// - Throws: `tooLarge` also when `prefix` refuses the size; then nothing was appended.
-    func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError)
+    /// Calls `body` once with the message ready to be written: its size is known, so that all that goes out with it can
+    /// be written in one step, or refused.
+    func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError)
 }
-
-/// Writes what stands before a message once its size in bytes is known, such as its length, and may reserve memory for
-/// all of it. Gives false, having written nothing, when the message is not to be encoded.
-public typealias ProtoPrefix = (_ messageBytes: Int, _ buffer: inout ByteBuffer) -> Bool
 
 extension ProtoMessage {
     /// Decodes a message within the default limits.
@@ -29,7 +24,13 @@ extension ProtoMessage {
 
     /// Appends the encoded message to `buffer`.
     public func serialize(into buffer: inout ByteBuffer) throws(ProtoEncodingError) {
-        try self.serialize(into: &buffer) { _, _ in true }
+        try self.encode { encoding in
+            guard encoding.byteCount > 0 else { return }
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: encoding.byteCount) { target in
+                encoding.write(to: target)
+                return encoding.byteCount
+            }
+        }
     }
 
     /// The encoded message in a buffer of its own.

@@ -9,6 +9,8 @@ public struct RPCMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable
     /// Whether a call does no harm when it is made twice, so that it may be made again when it is not known whether it
     /// was run; the .proto file declares it by `idempotency_level`.
     public let isIdempotent: Bool
+    /// Both names as a request's envelope holds them.
+    package let encodedNames: EncodedFields
 
     /// Names a method; the generated `...Service` enums hold those of the project's .proto files. Without roles it cannot
     /// be called with a certificate.
@@ -17,6 +19,7 @@ public struct RPCMethod<Request: ProtoMessage, Response: ProtoMessage>: Sendable
         self.name = name
         self.roles = roles
         self.isIdempotent = isIdempotent
+        self.encodedNames = EncodedFields(service: service, method: name)
     }
 }
 
@@ -28,12 +31,15 @@ public struct RPCServerStreamMethod<Request: ProtoMessage, Response: ProtoMessag
     public let name: String
     /// Who may call it.
     public let roles: RPCRoles
+    /// Both names as a request's envelope holds them.
+    package let encodedNames: EncodedFields
 
     /// Names a method.
     public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
         self.roles = roles
+        self.encodedNames = EncodedFields(service: service, method: name)
     }
 }
 
@@ -45,12 +51,15 @@ public struct RPCClientStreamMethod<Request: ProtoMessage, Response: ProtoMessag
     public let name: String
     /// Who may call it.
     public let roles: RPCRoles
+    /// Both names as a request's envelope holds them.
+    package let encodedNames: EncodedFields
 
     /// Names a method.
     public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
         self.roles = roles
+        self.encodedNames = EncodedFields(service: service, method: name)
     }
 }
 
@@ -62,11 +71,14 @@ public struct RPCBidirectionalMethod<Request: ProtoMessage, Response: ProtoMessa
     public let name: String
     /// Who may call it.
     public let roles: RPCRoles
+    /// Both names as a request's envelope holds them.
+    package let encodedNames: EncodedFields
 
     /// Names a method.
     public init(service: String, name: String, roles: RPCRoles = []) {
         self.service = service
         self.name = name
         self.roles = roles
+        self.encodedNames = EncodedFields(service: service, method: name)
     }
 }

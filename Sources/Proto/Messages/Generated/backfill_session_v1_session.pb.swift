@@ -58,9 +58,9 @@ public struct SessionLimits: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -117,9 +117,9 @@ public struct HelloRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -158,9 +158,9 @@ public struct HelloResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -202,9 +202,9 @@ public struct CancelRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -243,9 +243,9 @@ public struct CancelResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -282,9 +282,9 @@ public struct PingRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -321,9 +321,9 @@ public struct PingResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -360,9 +360,9 @@ public struct HealthRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -399,9 +399,9 @@ public struct HealthResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -431,9 +431,9 @@ public struct WatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -468,9 +468,9 @@ public struct WatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -517,9 +517,9 @@ public struct Drain: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 

@@ -15,9 +15,9 @@ public struct GetStatusRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -64,9 +64,9 @@ public struct GetStatusResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -129,9 +129,9 @@ public struct EngineStatus: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 

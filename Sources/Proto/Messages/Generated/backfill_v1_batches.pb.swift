@@ -137,9 +137,9 @@ public struct Batch: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -282,9 +282,9 @@ public struct AibrixExtension: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -335,9 +335,9 @@ public struct RequestCounts: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -390,9 +390,9 @@ public struct Usage: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -446,9 +446,9 @@ public struct BatchError: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -512,9 +512,9 @@ public struct CreateBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -579,9 +579,9 @@ public struct CreateBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -620,9 +620,9 @@ public struct GetBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -659,9 +659,9 @@ public struct GetBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -703,9 +703,9 @@ public struct ListBatchesRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -747,9 +747,9 @@ public struct ListBatchesResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -791,9 +791,9 @@ public struct CancelBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -830,9 +830,9 @@ public struct CancelBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -871,9 +871,9 @@ public struct PauseBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -910,9 +910,9 @@ public struct PauseBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -951,9 +951,9 @@ public struct ResumeBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -990,9 +990,9 @@ public struct ResumeBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1037,9 +1037,9 @@ public struct RetryBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1091,9 +1091,9 @@ public struct RetryBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1132,9 +1132,9 @@ public struct DeleteBatchRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1164,9 +1164,9 @@ public struct DeleteBatchResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1210,9 +1210,9 @@ public struct ReadResultsRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -1267,9 +1267,9 @@ public struct ReadResultsResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 

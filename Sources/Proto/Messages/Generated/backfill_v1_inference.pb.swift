@@ -47,9 +47,9 @@ public struct InferHead: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -102,9 +102,9 @@ public struct InferRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -167,9 +167,9 @@ public struct InferResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -231,9 +231,9 @@ public struct InferAnswerHead: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -285,9 +285,9 @@ public struct InferChunk: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -329,9 +329,9 @@ public struct Credit: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -373,9 +373,9 @@ public struct InferUnaryRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -419,9 +419,9 @@ public struct InferUnaryResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 

@@ -31,9 +31,9 @@ public struct Model: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -76,9 +76,9 @@ public struct ListModelsRequest: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 
@@ -118,9 +118,9 @@ public struct ListModelsResponse: ProtoMessage {
         self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
     }
 
-    /// Appends the encoded message behind what `prefix` writes.
-    public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-        try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+    /// Calls `body` once with the message ready to be written.
+    public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+        try ProtoCodec.encode(self, body)
     }
 }
 

@@ -39,9 +39,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message behind what `prefix` writes.
-        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+        /// Calls `body` once with the message ready to be written.
+        public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, body)
         }
     }
 
@@ -95,9 +95,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message behind what `prefix` writes.
-        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+        /// Calls `body` once with the message ready to be written.
+        public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, body)
         }
     }
 
@@ -142,9 +142,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message behind what `prefix` writes.
-        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+        /// Calls `body` once with the message ready to be written.
+        public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, body)
         }
     }
 
@@ -194,9 +194,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message behind what `prefix` writes.
-        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+        /// Calls `body` once with the message ready to be written.
+        public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, body)
         }
     }
 
@@ -246,9 +246,9 @@ extension Envelope {
             self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
         }
 
-        /// Appends the encoded message behind what `prefix` writes.
-        public func serialize(into buffer: inout ByteBuffer, behind prefix: ProtoPrefix) throws(ProtoEncodingError) {
-            try ProtoCodec.encode(self, into: &buffer, behind: prefix)
+        /// Calls `body` once with the message ready to be written.
+        public func encode(_ body: (ProtoEncoding) -> Void) throws(ProtoEncodingError) {
+            try ProtoCodec.encode(self, body)
         }
     }
 

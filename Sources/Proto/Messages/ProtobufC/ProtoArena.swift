@@ -33,10 +33,10 @@ struct ProtoArena {
         _ body: (ProtoArena) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let block = ThreadBlock.take()
-        var state = State(next: block, free: ThreadBlock.bytes, budget: limit)
+        var state = State(next: block.memory, free: ThreadBlock.bytes, budget: limit)
         defer {
             Self.freeBlocks(of: state)
-            ThreadBlock.giveBack(block)
+            block.giveBack()
         }
         return try withUnsafeMutablePointer(to: &state) { state throws(Failure) in
             try body(ProtoArena(state: state))

@@ -35,19 +35,11 @@ enum ProtoCodec {
 
     static func encode<Message: ProtobufCConvertible>(
         _ value: Message,
-        into buffer: inout ByteBuffer,
-        behind prefix: ProtoPrefix
+        _ body: (ProtoEncoding) -> Void
     ) throws(ProtoEncodingError) {
         try ProtoArena.with(limit: self.maximumEncodingBytes) { arena throws(ProtoEncodingError) in
             let lowered = try arena.message(value)
-            let message = UnsafeMutableRawPointer(lowered).assumingMemoryBound(to: ProtobufCMessage.self)
-            let size = protobuf_c_message_get_packed_size(message)
-            guard prefix(size, &buffer) else { throw .tooLarge }
-            guard size > 0 else { return }
-            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
-                guard let base = target.baseAddress else { return 0 }
-                return protobuf_c_message_pack(message, base.assumingMemoryBound(to: UInt8.self))
-            }
+            body(ProtoEncoding(UnsafeRawPointer(lowered).assumingMemoryBound(to: ProtobufCMessage.self)))
         }
         // What was lowered points into the value's bytes.
         withExtendedLifetime(value) {}

@@ -7,15 +7,18 @@ public struct CallOptions: Sendable {
     /// Pairs that travel with the call; keys are lower-cased (G3-04) and may repeat. Default none.
     public var metadata: [(String, String)] {
         get { self.pairs.map { ($0.key, $0.value) } }
-        set { self.pairs = Self.pairs(of: newValue) }
+        set { self.setMetadata(newValue) }
     }
     /// Which connections carry the call. Default control.
     public var lane: RPCClient.Lane
     /// The one server that may take the call, as after an earlier `RPCReply`; nil: any. Default nil.
     public var endpoint: RPCClient.Endpoint?
 
+    private var pairs: [Envelope.KeyValue] = []
     /// The metadata as it travels: made once for all calls with these options.
-    private(set) var pairs: [Envelope.KeyValue]
+    private(set) var encodedMetadata = EncodedFields()
+    /// Whether the metadata makes the call one that may be made twice.
+    private(set) var hasIdempotencyKey = false
 
     /// Makes options.
     public init(
@@ -25,9 +28,9 @@ public struct CallOptions: Sendable {
         endpoint: RPCClient.Endpoint? = nil
     ) {
         self.timeout = timeout
-        self.pairs = Self.pairs(of: metadata)
         self.lane = lane
         self.endpoint = endpoint
+        self.setMetadata(metadata)
     }
 
     /// Options whose metadata need not be made ready any more.
@@ -35,13 +38,19 @@ public struct CallOptions: Sendable {
     /// - Parameter pairs: with keys in lower case.
     package init(timeout: Duration, pairs: [Envelope.KeyValue], endpoint: RPCClient.Endpoint?) {
         self.timeout = timeout
-        self.pairs = pairs
         self.lane = .control
         self.endpoint = endpoint
+        self.setPairs(pairs)
     }
 
-    private static func pairs(of metadata: [(String, String)]) -> [Envelope.KeyValue] {
-        metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) }
+    private mutating func setMetadata(_ metadata: [(String, String)]) {
+        self.setPairs(metadata.map { Envelope.KeyValue(key: $0.0.lowercased(), value: $0.1) })
+    }
+
+    private mutating func setPairs(_ pairs: [Envelope.KeyValue]) {
+        self.pairs = pairs
+        self.encodedMetadata = EncodedFields(metadata: pairs)
+        self.hasIdempotencyKey = pairs.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
     }
 }
 

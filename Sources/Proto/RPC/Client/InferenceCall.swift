@@ -158,10 +158,9 @@ public final class InferenceCall: Sendable {
     /// What opens the stream.
     func head(now: NIODeadline) -> FrameEncoding.Head {
         FrameEncoding.Head(
-            service: InferenceService.infer.service,
-            method: InferenceService.infer.name,
+            names: InferenceService.infer.encodedNames,
             timeoutNanoseconds: max(1, (self.deadline - now).nanoseconds),
-            metadata: self.options.pairs
+            metadata: self.options.encodedMetadata
         )
     }
 

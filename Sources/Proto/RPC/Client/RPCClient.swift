@@ -102,8 +102,7 @@ public final class RPCClient: Service {
     ) async throws(RPCError) -> (payload: ByteBuffer, endpoint: Endpoint) {
         var now = NIODeadline.now()
         let deadline = now + TimeAmount(clamping: options.timeout)
-        let hasKey = options.pairs.contains { $0.key == "idempotency-key" && !$0.value.isEmpty }
-        var attempts = self.attempts(mayRunTwice: method.isIdempotent || hasKey)
+        var attempts = self.attempts(mayRunTwice: method.isIdempotent || options.hasIdempotencyKey)
         while true {
             let connection: ClientConnection
             if let chosen = self.connectionNow(for: &attempts, options, now: now) {
@@ -135,7 +134,7 @@ public final class RPCClient: Service {
     ) async throws(RPCError) -> (ClientConnection, ClientStream) {
         let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
         var head = head
-        head.metadata = options.pairs
+        head.metadata = options.encodedMetadata
         // Once it is on its way a stream is its caller's, who has perhaps sent on it.
         var attempts = self.attempts(mayRunTwice: false)
         while true {
@@ -174,32 +173,23 @@ public final class RPCClient: Service {
 /// What a call tells of its method.
 @usableFromInline
 struct RPCMethodCall: Sendable {
-    let service: String
-    let name: String
+    let names: EncodedFields
     let isIdempotent: Bool
-
-    @usableFromInline
-    init(service: String, name: String, isIdempotent: Bool) {
-        self.service = service
-        self.name = name
-        self.isIdempotent = isIdempotent
-    }
 }
 
 extension RPCMethod {
     @usableFromInline var call: RPCMethodCall {
-        RPCMethodCall(service: self.service, name: self.name, isIdempotent: self.isIdempotent)
+        RPCMethodCall(names: self.encodedNames, isIdempotent: self.isIdempotent)
     }
 }
 
 extension FrameEncoding.Head {
     init(_ method: RPCMethodCall, deadline: NIODeadline, now: NIODeadline, _ options: CallOptions) {
         self.init(
-            service: method.service,
-            method: method.name,
+            names: method.names,
             // 0 would mean no limit (G3-05).
             timeoutNanoseconds: max(1, (deadline - now).nanoseconds),
-            metadata: options.pairs
+            metadata: options.encodedMetadata
         )
     }
 }

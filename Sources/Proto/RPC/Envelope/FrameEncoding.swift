@@ -9,11 +9,11 @@ import ProtoMessages
 enum FrameEncoding {
     /// What a request envelope tells besides its payload.
     struct Head {
-        var service: String
-        var method: String
+        /// The fields of service and method.
+        let names: EncodedFields
         var timeoutNanoseconds: Int64 = 0
         /// Keys in lower case.
-        var metadata: [Envelope.KeyValue] = []
+        var metadata = EncodedFields()
     }
 
     /// The header of a frame but for its length.
@@ -41,8 +41,7 @@ enum FrameEncoding {
         let fields = EnvelopeFields(of: head)
         try self.check(fields.byteCount(withPayloadOf: 0), maximumDataBytes: maximumDataBytes)
         var data = ByteBuffer()
-        fields.writeLeading(payloadBytes: 0, into: &data)
-        fields.writeTrailing(into: &data)
+        self.append(fields, dataBytes: fields.byteCount(withPayloadOf: 0), behind: nil, payload: nil, to: &data)
         return data
     }
 
@@ -56,12 +55,7 @@ enum FrameEncoding {
         let fields = EnvelopeFields(of: head)
         let dataBytes = fields.byteCount(withPayloadOf: 0)
         try self.check(dataBytes, maximumDataBytes: maximumDataBytes)
-        buffer.reserveCapacity(minimumWritableBytes: FrameHeader.size + dataBytes)
-        let length = UInt32(clamping: dataBytes)
-        FrameHeader(length: length, streamID: header.streamID, type: header.type, flags: header.flags)
-            .write(into: &buffer)
-        fields.writeLeading(payloadBytes: 0, into: &buffer)
-        fields.writeTrailing(into: &buffer)
+        self.append(fields, dataBytes: dataBytes, behind: header, payload: nil, to: &buffer)
     }
 
     /// A `Response` envelope around a message.
@@ -112,32 +106,54 @@ enum FrameEncoding {
         var dataBytes = 0
         var isRefused = false
         do throws(ProtoEncodingError) {
-            try message.serialize(into: &buffer) { messageBytes, buffer in
-                dataBytes = fields?.byteCount(withPayloadOf: messageBytes) ?? messageBytes
-                guard dataBytes <= maximumDataBytes else { return false }
+            try message.encode { encoding in
+                dataBytes = fields?.byteCount(withPayloadOf: encoding.byteCount) ?? encoding.byteCount
+                guard dataBytes <= maximumDataBytes else { return }
                 isRefused = !reserve(dataBytes)
-                guard !isRefused else { return false }
-                buffer.reserveCapacity(minimumWritableBytes: FrameHeader.size + dataBytes)
-                if let header {
-                    let length = UInt32(clamping: dataBytes)
-                    FrameHeader(length: length, streamID: header.streamID, type: header.type, flags: header.flags)
-                        .write(into: &buffer)
-                }
-                fields?.writeLeading(payloadBytes: messageBytes, into: &buffer)
-                return true
+                guard !isRefused else { return }
+                self.append(fields, dataBytes: dataBytes, behind: header, payload: encoding, to: &buffer)
             }
         } catch {
-            if isRefused { return false }
-            try self.check(dataBytes, maximumDataBytes: maximumDataBytes)
             throw .limit("the message is too large to encode; send less at a time")
         }
-        fields?.writeTrailing(into: &buffer)
-        return true
+        try self.check(dataBytes, maximumDataBytes: maximumDataBytes)
+        return !isRefused
+    }
+
+    /// Appends all of it in one step: each write to a buffer has its price.
+    private static func append(
+        _ fields: EnvelopeFields?,
+        dataBytes: Int,
+        behind header: Header?,
+        payload: ProtoEncoding?,
+        to buffer: inout ByteBuffer
+    ) {
+        let frameBytes = (header == nil ? 0 : FrameHeader.size) + dataBytes
+        guard frameBytes > 0 else { return }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: frameBytes) { target in
+            var writer = FieldWriter(target)
+            if let header { writer.header(header, dataBytes: dataBytes) }
+            let payloadBytes = payload?.byteCount ?? 0
+            fields?.writeLeading(payloadBytes: payloadBytes, to: &writer)
+            if let payload { writer.message(payload) }
+            fields?.writeTrailing(to: &writer)
+            return frameBytes
+        }
     }
 
     private static func check(_ dataBytes: Int, maximumDataBytes: Int) throws(RPCError) {
         guard dataBytes <= maximumDataBytes else {
             throw .limit("the message takes \(dataBytes) bytes, a frame holds \(maximumDataBytes); send less at a time")
         }
+    }
+}
+
+extension FrameEncoding.Head {
+    init(service: String, method: String, timeoutNanoseconds: Int64 = 0, metadata: [Envelope.KeyValue] = []) {
+        self.init(
+            names: EncodedFields(service: service, method: method),
+            timeoutNanoseconds: timeoutNanoseconds,
+            metadata: EncodedFields(metadata: metadata)
+        )
     }
 }
