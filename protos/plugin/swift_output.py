@@ -10,7 +10,8 @@ import checks
 Field = descriptor_pb2.FieldDescriptorProto
 MethodOptions = descriptor_pb2.MethodOptions
 
-# Proto type -> (Swift type, default, lift expression, lower expression); {0} is the value.
+# Proto type -> (Swift type, default, lift expression, lower expression); {0} is the value, {1} the
+# field's number, nil where it is one of several.
 SCALARS = {
     Field.TYPE_DOUBLE: ("Double", "0", "{0}", "{0}"),
     Field.TYPE_FLOAT: ("Float", "0", "{0}", "{0}"),
@@ -26,7 +27,7 @@ SCALARS = {
     Field.TYPE_FIXED64: ("UInt64", "0", "{0}", "{0}"),
     Field.TYPE_BOOL: ("Bool", "false", "{0} != 0", "{0} ? 1 : 0"),
     Field.TYPE_STRING: ("String", '""', "try lift.string({0})", "try arena.string({0})"),
-    Field.TYPE_BYTES: ("ByteBuffer", "ByteBuffer()", "lift.bytes({0})", "try arena.bytes({0})"),
+    Field.TYPE_BYTES: ("ByteBuffer", "ByteBuffer()", "lift.bytes({0}, field: {1})", "try arena.bytes({0})"),
 }
 
 # Packages whose types stand in a namespace of their own; the others are top level.
@@ -293,7 +294,7 @@ class PlainField:
             self.type, self.default, self.lifted, self.lowered = SCALARS[field.type]
 
     def lift(self, out):
-        out.line(f"self.{self.name} = {self.lifted.format('message.' + self.c_name)}")
+        out.line(f"self.{self.name} = {self.lifted.format('message.' + self.c_name, self.field.number)}")
 
     def lower(self, out):
         out.line(f"message.{self.c_name} = {self.lowered.format('self.' + self.name)}")
@@ -309,7 +310,7 @@ class MessageField(PlainField):
 
     def lift(self, out):
         out.open(f"if let pointer = message.{self.c_name}")
-        out.line(f"self.{self.name} = try {self.bare}(lifting: pointer.pointee, with: lift)")
+        out.line(f"self.{self.name} = try {self.bare}(lifting: pointer.pointee, with: lift.inner)")
         out.close()
 
     def lower(self, out):
@@ -329,7 +330,7 @@ class OptionalField(PlainField):
         self.type, self.default = f"{self.type}?", "nil"
 
     def lift(self, out):
-        value = self.lifted.format("message." + self.c_name)
+        value = self.lifted.format("message." + self.c_name, self.number)
         out.line(f"if message.{self.case}.rawValue == {self.number} {{ self.{self.name} = {value} }}")
 
     def lower(self, out):
@@ -351,7 +352,7 @@ class RepeatedField(PlainField):
         if self.is_message:
             out.line(f"self.{self.name} = try lift.messages({self.element}.self, {array})")
         else:
-            element = self.lifted.format("element")
+            element = self.lifted.format("element", "nil")
             out.open(f"for index in 0..<message.n_{self.c_name}")
             out.line(f"guard let element = message.{self.c_name}?[index] else {{ throw .malformed }}")
             out.line(f"self.{self.name}.append({element})")
@@ -419,7 +420,7 @@ class OneofMember:
     def lift(self, out):
         out.line(f"switch message.{self.proto_name}_case.rawValue {{")
         for field, number in self.cases:
-            out.line(f"case {number}: self.{self.name} = .{field.name}({field.lifted.format('message.' + field.c_name)})")
+            out.line(f"case {number}: self.{self.name} = .{field.name}({field.lifted.format('message.' + field.c_name, number)})")
         out.line("default: break")
         out.line("}")
 

@@ -81,11 +81,17 @@ public struct FrameDecoder: Sendable {
             case .header:
                 guard let header = FrameHeader(reading: &self.buffer) else { return nil }
                 self.headersRead += 1
+                // Most frames are there as a whole.
+                if header.type.isKnown, Int(header.length) <= self.limits.maximumDataBytes,
+                    let data = self.buffer.readSlice(length: Int(header.length))
+                {
+                    return .frame(header.frame(data))
+                }
                 if let event = try self.begin(header) { return event }
             case .data(let header):
                 guard let data = self.buffer.readSlice(length: Int(header.length)) else { return nil }
                 self.state = .header
-                return .frame(Frame(streamID: header.streamID, type: header.type, flags: header.flags, data: data))
+                return .frame(header.frame(data))
             case .discarding(let bytes):
                 let dropped = min(bytes, self.buffer.readableBytes)
                 self.buffer.moveReaderIndex(forwardBy: dropped)

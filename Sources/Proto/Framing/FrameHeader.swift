@@ -68,27 +68,29 @@ public struct FrameFlags: OptionSet, Sendable, Hashable {
 extension FrameHeader {
     /// Reads a header from the front of `buffer`; nil, and nothing read, when fewer than ten bytes are there.
     public init?(reading buffer: inout ByteBuffer) {
-        guard
-            let (length, streamID, type, flags) = buffer.readMultipleIntegers(
-                as: (UInt32, UInt32, UInt8, UInt8).self
-            )
-        else { return nil }
+        guard let header = buffer.withUnsafeReadableBytes({ FrameHeader(reading: $0) }) else { return nil }
+        self = header
+        buffer.moveReaderIndex(forwardBy: Self.size)
+    }
+
+    private init?(reading bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= Self.size else { return nil }
         self.init(
-            length: length,
-            streamID: streamID,
-            type: FrameType(rawValue: type),
-            flags: FrameFlags(rawValue: flags)
+            length: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)),
+            streamID: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
+            type: FrameType(rawValue: bytes[8]),
+            flags: FrameFlags(rawValue: bytes[9])
         )
+    }
+
+    func frame(_ data: ByteBuffer) -> Frame {
+        Frame(streamID: self.streamID, type: self.type, flags: self.flags, data: data)
     }
 
     /// Appends the ten bytes.
     public func write(into buffer: inout ByteBuffer) {
-        // As one piece: an access to the buffer for each number took a hundredth of a small request's time.
-        let numbers = UInt64(self.length) << 32 | UInt64(self.streamID)
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.size) { bytes in
-            bytes.storeBytes(of: numbers.bigEndian, as: UInt64.self)
-            bytes[8] = self.type.rawValue
-            bytes[9] = self.flags.rawValue
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.size) { target in
+            self.write(to: target)
             return Self.size
         }
     }

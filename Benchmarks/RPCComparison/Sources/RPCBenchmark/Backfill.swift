@@ -11,6 +11,11 @@ struct Backfill: Sendable {
         service: "bench.v1.Echo",
         name: "EchoAtOnce"
     )
+    /// Its tasks run on the server's event loop.
+    static let echoOnLoop = RPCMethod<InferUnaryRequest, InferUnaryRequest>(
+        service: "bench.v1.Echo",
+        name: "EchoOnLoop"
+    )
     static let stream = RPCServerStreamMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Stream")
     static let read = RPCMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Read")
     static let chunkBytes = 256 << 10
@@ -22,6 +27,7 @@ struct Backfill: Sendable {
     private static func router() -> RPCRouter {
         var router = RPCRouter()
         router.register(self.echo) { request, _ in request }
+        router.register(self.echoOnLoop, on: .eventLoop) { request, _ in request }
         let chunk = ByteBuffer(repeating: 42, count: self.chunkBytes)
         router.register(self.read) { _, _ in InferChunk(data: chunk) }
         router.registerOnEventLoop(self.echoAtOnce) { request, _ in request }
@@ -59,11 +65,16 @@ struct Backfill: Sendable {
         }
     }
 
-    func unary(payloadBytes: Int, inFlight: Int, count: Int) async throws -> Sample {
+    func unary(
+        _ method: RPCMethod<InferUnaryRequest, InferUnaryRequest> = Self.echo,
+        payloadBytes: Int,
+        inFlight: Int,
+        count: Int
+    ) async throws -> Sample {
         let request = InferUnaryRequest(body: ByteBuffer(repeating: 42, count: payloadBytes))
         let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
         return try await inParallel(inFlight, count: count) {
-            _ = try await self.client.call(Self.echo, request, options: options)
+            _ = try await self.client.call(method, request, options: options)
         }
     }
 

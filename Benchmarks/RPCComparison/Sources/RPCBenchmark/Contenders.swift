@@ -18,7 +18,7 @@ struct Contenders: Sendable {
             rounds: rounds,
             [
                 self.raw(count: 512_000), self.onEventLoops(count: 256_000),
-                self.async(inFlight: 64, count: 128_000),
+                self.async(inFlight: 64, count: 128_000), self.asyncOnLoop(count: 128_000),
             ]
         )
         try await compare(
@@ -42,6 +42,7 @@ struct Contenders: Sendable {
         case "grpc": try await self.grpc(inFlight: 64, count: count).run()
         case "event-loop": try await self.onEventLoops(count: count).run()
         case "stream": try await self.stream(count: count).run()
+        case "async-on-loop": try await self.asyncOnLoop(count: count).run()
         default: try await self.async(inFlight: 64, count: count).run()
         }
     }
@@ -61,6 +62,13 @@ struct Contenders: Sendable {
     private func async(inFlight: Int, count: Int) -> Contender {
         Contender(name: "backfill, async") {
             try await self.backfill.unary(payloadBytes: 1_024, inFlight: inFlight, count: count)
+        }
+    }
+
+    /// As `async`, with the handler's tasks on the server's event loop.
+    private func asyncOnLoop(count: Int) -> Contender {
+        Contender(name: "backfill, async, on the loop") {
+            try await self.backfill.unary(Backfill.echoOnLoop, payloadBytes: 1_024, inFlight: 64, count: count)
         }
     }
 

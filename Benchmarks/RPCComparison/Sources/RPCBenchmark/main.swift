@@ -3,8 +3,8 @@ import Glibc
 // Calls and streams against raw frames and grpc-swift-2: one process, one connection, one event loop a side, in turns.
 // Usage: RPCBenchmark [ROUNDS]
 //        RPCBenchmark latency, a call beside a transfer alone
-//        RPCBenchmark profile CONTENDER CALLS, one contender alone for a profiler: raw, async, event-loop, grpc
-//        or stream
+//        RPCBenchmark profile CONTENDER CALLS, one contender alone for a profiler: raw, async, async-on-loop,
+//        event-loop, grpc or stream
 
 let arguments = CommandLine.arguments.dropFirst().map { $0 }
 let loops = EventLoops()

@@ -131,7 +131,7 @@ extension HelloRequest: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.client {
-            self.client = try SessionLimits(lifting: pointer.pointee, with: lift)
+            self.client = try SessionLimits(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -172,7 +172,7 @@ extension HelloResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.server {
-            self.server = try SessionLimits(lifting: pointer.pointee, with: lift)
+            self.server = try SessionLimits(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -482,7 +482,7 @@ extension WatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.drain {
-            self.drain = try Drain(lifting: pointer.pointee, with: lift)
+            self.drain = try Drain(lifting: pointer.pointee, with: lift.inner)
         }
     }
 

@@ -168,10 +168,10 @@ extension Batch: ProtobufCConvertible {
         if message._cancelling_at_case.rawValue == 16 { self.cancellingAt = message.cancelling_at }
         if message._cancelled_at_case.rawValue == 17 { self.cancelledAt = message.cancelled_at }
         if let pointer = message.request_counts {
-            self.requestCounts = try RequestCounts(lifting: pointer.pointee, with: lift)
+            self.requestCounts = try RequestCounts(lifting: pointer.pointee, with: lift.inner)
         }
         if let pointer = message.usage {
-            self.usage = try Usage(lifting: pointer.pointee, with: lift)
+            self.usage = try Usage(lifting: pointer.pointee, with: lift.inner)
         }
         for index in 0..<message.n_metadata {
             guard let entry = message.metadata?[index] else { throw .malformed }
@@ -183,7 +183,7 @@ extension Batch: ProtobufCConvertible {
         if message._paused_at_case.rawValue == 24 { self.pausedAt = message.paused_at }
         self.retryOf = try lift.string(message.retry_of)
         if let pointer = message.aibrix {
-            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift)
+            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -533,9 +533,9 @@ extension CreateBatchRequest: ProtobufCConvertible {
             self.metadata[try lift.string(entry.pointee.key)] = try lift.string(entry.pointee.value)
         }
         if message._output_expires_after_seconds_case.rawValue == 5 { self.outputExpiresAfterSeconds = message.output_expires_after_seconds }
-        self.inlineInput = lift.bytes(message.inline_input)
+        self.inlineInput = lift.bytes(message.inline_input, field: 6)
         if let pointer = message.aibrix {
-            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift)
+            self.aibrix = try AibrixExtension(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -593,7 +593,7 @@ extension CreateBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -673,7 +673,7 @@ extension GetBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -844,7 +844,7 @@ extension CancelBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -924,7 +924,7 @@ extension PauseBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -1004,7 +1004,7 @@ extension ResumeBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -1105,7 +1105,7 @@ extension RetryBatchResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.batch {
-            self.batch = try Batch(lifting: pointer.pointee, with: lift)
+            self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -1280,7 +1280,7 @@ extension ReadResultsResponse: ProtobufCConvertible {
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
-        self.data = lift.bytes(message.data)
+        self.data = lift.bytes(message.data, field: 1)
         self.nextLine = message.next_line
         self.nextOffset = message.next_offset
         self.isEnd = message.is_end != 0

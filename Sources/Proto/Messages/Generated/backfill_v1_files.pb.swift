@@ -230,7 +230,7 @@ extension WriteChunkRequest: ProtobufCConvertible {
         self.init()
         self.uploadID = try lift.string(message.upload_id)
         self.offset = message.offset
-        self.data = lift.bytes(message.data)
+        self.data = lift.bytes(message.data, field: 3)
         self.crc32c = message.crc32c
     }
 
@@ -375,7 +375,7 @@ extension CompleteUploadResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.file {
-            self.file = try File(lifting: pointer.pointee, with: lift)
+            self.file = try File(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -524,7 +524,7 @@ extension GetFileResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.file {
-            self.file = try File(lifting: pointer.pointee, with: lift)
+            self.file = try File(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -789,7 +789,7 @@ extension ReadFileResponse: ProtobufCConvertible {
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
-        self.data = lift.bytes(message.data)
+        self.data = lift.bytes(message.data, field: 1)
         self.fileBytes = message.file_bytes
         if message._crc32c_case.rawValue == 3 { self.crc32c = message.crc32c }
     }

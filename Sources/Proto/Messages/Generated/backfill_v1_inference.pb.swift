@@ -299,7 +299,7 @@ extension InferChunk: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         self.sequence = message.sequence
-        self.data = lift.bytes(message.data)
+        self.data = lift.bytes(message.data, field: 2)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -387,9 +387,9 @@ extension InferUnaryRequest: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.head {
-            self.head = try InferHead(lifting: pointer.pointee, with: lift)
+            self.head = try InferHead(lifting: pointer.pointee, with: lift.inner)
         }
-        self.body = lift.bytes(message.body)
+        self.body = lift.bytes(message.body, field: 2)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -433,9 +433,9 @@ extension InferUnaryResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.head {
-            self.head = try InferAnswerHead(lifting: pointer.pointee, with: lift)
+            self.head = try InferAnswerHead(lifting: pointer.pointee, with: lift.inner)
         }
-        self.body = lift.bytes(message.body)
+        self.body = lift.bytes(message.body, field: 2)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {

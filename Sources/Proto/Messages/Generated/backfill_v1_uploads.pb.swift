@@ -91,7 +91,7 @@ extension MultipartUpload: ProtobufCConvertible {
         self.purpose = try lift.string(message.purpose)
         self.status = UploadStatus(rawValue: Int32(bitPattern: message.status.rawValue))
         if let pointer = message.file {
-            self.file = try File(lifting: pointer.pointee, with: lift)
+            self.file = try File(lifting: pointer.pointee, with: lift.inner)
         }
         self.parts = message.parts
         self.receivedBytes = message.received_bytes
@@ -262,7 +262,7 @@ extension CreateUploadResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.upload {
-            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift)
+            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -342,7 +342,7 @@ extension GetUploadResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.upload {
-            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift)
+            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -614,7 +614,7 @@ extension CompletePartResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.part {
-            self.part = try UploadPart(lifting: pointer.pointee, with: lift)
+            self.part = try UploadPart(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -710,7 +710,7 @@ extension ComposeUploadResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.upload {
-            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift)
+            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
     }
 
@@ -790,7 +790,7 @@ extension CancelUploadResponse: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.upload {
-            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift)
+            self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
     }
 

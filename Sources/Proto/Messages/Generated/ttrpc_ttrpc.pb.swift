@@ -56,7 +56,7 @@ extension Envelope.Request: ProtobufCConvertible {
         self.init()
         self.service = try lift.string(message.service)
         self.method = try lift.string(message.method)
-        self.payload = lift.bytes(message.payload)
+        self.payload = lift.bytes(message.payload, field: 3)
         self.timeoutNano = message.timeout_nano
         self.metadata = try lift.messages(Envelope.KeyValue.self, message.n_metadata, message.metadata)
     }
@@ -158,9 +158,9 @@ extension Envelope.Response: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         if let pointer = message.status {
-            self.status = try Envelope.Status(lifting: pointer.pointee, with: lift)
+            self.status = try Envelope.Status(lifting: pointer.pointee, with: lift.inner)
         }
-        self.payload = lift.bytes(message.payload)
+        self.payload = lift.bytes(message.payload, field: 2)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {
@@ -262,7 +262,7 @@ extension Envelope.AnyMessage: ProtobufCConvertible {
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
         self.init()
         self.typeURL = try lift.string(message.type_url)
-        self.value = lift.bytes(message.value)
+        self.value = lift.bytes(message.value, field: 2)
     }
 
     func lower(into message: inout CMessage, arena: ProtoArena) throws(ProtoEncodingError) {

@@ -19,17 +19,17 @@ enum ProtoCodec {
             let descriptor = UnsafeRawPointer(defaults).assumingMemoryBound(to: ProtobufCMessage.self).pointee
                 .descriptor
             var allocator = arena.allocator
-            let unpacked = bytes.withUnsafeReadableBytes { source in
-                protobuf_c_message_unpack(
+            return try bytes.withUnsafeReadableBytes { source throws(ProtoDecodingError) in
+                let unpacked = protobuf_c_message_unpack(
                     descriptor,
                     &allocator,
                     source.count,
                     source.baseAddress?.assumingMemoryBound(to: UInt8.self)
                 )
+                guard let unpacked else { throw .malformed }
+                let message = UnsafeMutableRawPointer(unpacked).assumingMemoryBound(to: Message.CMessage.self)
+                return try Message(lifting: message.pointee, with: ProtoLift(of: source, in: bytes))
             }
-            guard let unpacked else { throw .malformed }
-            let message = UnsafeMutableRawPointer(unpacked).assumingMemoryBound(to: Message.CMessage.self)
-            return try Message(lifting: message.pointee, with: ProtoLift())
         }
     }
 

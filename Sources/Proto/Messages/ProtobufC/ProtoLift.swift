@@ -3,6 +3,31 @@ import ProtoGenerated
 
 /// Copies fields out of protobuf-c's structs, checking what protobuf-c does not.
 struct ProtoLift {
+    /// Bytes stay where they arrived unless that would keep this many times as much memory.
+    static let largestSharing = 128
+
+    /// What the message that is lifted was decoded from; nil for one inside of another, whose bytes are copied.
+    private let source: (bytes: UnsafeRawBufferPointer, buffer: ByteBuffer)?
+    /// Fewer bytes are copied.
+    private let fewestShared: Int
+
+    /// For a message inside of another.
+    private init() {
+        self.source = nil
+        self.fewestShared = .max
+    }
+
+    /// - Parameters:
+    ///   - bytes: the encoded message.
+    ///   - buffer: where it stands.
+    init(of bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer) {
+        self.source = (bytes, buffer)
+        self.fewestShared = buffer.storageCapacity / Self.largestSharing
+    }
+
+    /// For a message inside of the one that is lifted.
+    var inner: ProtoLift { ProtoLift() }
+
     /// protobuf-c accepts any bytes as a string; only UTF-8 becomes one.
     func string(_ data: ProtobufCBinaryData) throws(ProtoDecodingError) -> String {
         guard let base = data.data, data.len > 0 else { return "" }
@@ -11,8 +36,15 @@ struct ProtoLift {
         return string
     }
 
-    func bytes(_ data: ProtobufCBinaryData) -> ByteBuffer {
+    /// - Parameter number: of the field; nil: it holds several.
+    func bytes(_ data: ProtobufCBinaryData, field number: UInt64?) -> ByteBuffer {
         guard let base = data.data, data.len > 0 else { return ByteBuffer() }
+        if let source, let number, data.len >= self.fewestShared,
+            let range = FieldScan.last(number, in: source.bytes), range.count == data.len,
+            let slice = source.buffer.getSlice(at: source.buffer.readerIndex + range.lowerBound, length: range.count)
+        {
+            return slice
+        }
         return ByteBuffer(bytes: UnsafeRawBufferPointer(start: base, count: data.len))
     }
 
@@ -21,7 +53,7 @@ struct ProtoLift {
         _ pointer: UnsafeMutablePointer<Message.CMessage>?
     ) throws(ProtoDecodingError) -> Message {
         guard let pointer else { throw .malformed }
-        return try Message(lifting: pointer.pointee, with: self)
+        return try Message(lifting: pointer.pointee, with: self.inner)
     }
 
     func messages<Message: ProtobufCConvertible>(

@@ -26,7 +26,7 @@ public struct RPCCaller: Sendable, Hashable {
     static let nobody = RPCCaller(name: "nobody", roles: [])
 
     /// Whether nothing is refused. A certificate has one role at most.
-    private var mayDoEverything: Bool {
+    var mayDoEverything: Bool {
         self.roles == .all
     }
 

@@ -1,9 +1,12 @@
+import NIOCore
 package import ProtoMessages
 
 /// How a call is made.
 public struct CallOptions: Sendable {
     /// Time until the call fails with DEADLINE_EXCEEDED; it travels with the call. Default 30 s.
-    public var timeout: Duration
+    public var timeout: Duration {
+        didSet { self.timeLimit = TimeAmount(clamping: self.timeout) }
+    }
     /// Pairs that travel with the call; keys are lower-cased (G3-04) and may repeat. Default none.
     public var metadata: [(String, String)] {
         get { self.pairs.map { ($0.key, $0.value) } }
@@ -14,6 +17,8 @@ public struct CallOptions: Sendable {
     /// The one server that may take the call, as after an earlier `RPCReply`; nil: any. Default nil.
     public var endpoint: RPCClient.Endpoint?
 
+    /// `timeout`, at most a year.
+    private(set) var timeLimit: TimeAmount
     private var pairs: [Envelope.KeyValue] = []
     /// The metadata as it travels: made once for all calls with these options.
     private(set) var encodedMetadata = EncodedFields()
@@ -28,6 +33,7 @@ public struct CallOptions: Sendable {
         endpoint: RPCClient.Endpoint? = nil
     ) {
         self.timeout = timeout
+        self.timeLimit = TimeAmount(clamping: timeout)
         self.lane = lane
         self.endpoint = endpoint
         self.setMetadata(metadata)
@@ -38,6 +44,7 @@ public struct CallOptions: Sendable {
     /// - Parameter pairs: with keys in lower case.
     package init(timeout: Duration, pairs: [Envelope.KeyValue], endpoint: RPCClient.Endpoint?) {
         self.timeout = timeout
+        self.timeLimit = TimeAmount(clamping: timeout)
         self.lane = .control
         self.endpoint = endpoint
         self.setPairs(pairs)

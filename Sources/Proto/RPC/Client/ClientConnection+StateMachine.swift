@@ -51,7 +51,7 @@ struct ClientConnectionStateMachine<Call> {
     /// Whether the server has asked to be sent no more calls.
     private var isDrained = false
     private var nextStreamID: UInt32
-    private var streams: [UInt32: Stream] = [:]
+    private var streams = StreamTable<Stream>()
     private var alarm = StreamAlarm()
     /// Unary calls in flight. Streams may have nothing to say for as long as they like, so they say nothing of the
     /// connection.
@@ -161,7 +161,7 @@ struct ClientConnectionStateMachine<Call> {
         var expiry = Expiry(expired: [], setTimer: nil, isSilent: false)
         var streamIDs: [UInt32] = []
         var answerWasDue = false
-        for (streamID, stream) in self.streams {
+        for (streamID, stream) in self.streams.entries {
             if stream.deadline <= now {
                 expiry.expired.append(stream.call)
                 streamIDs.append(streamID)
@@ -182,7 +182,7 @@ struct ClientConnectionStateMachine<Call> {
     /// and will not.
     mutating func drained(lastAccepted: UInt32) -> [Call] {
         self.isDrained = true
-        let streamIDs = self.streams.keys.filter { $0 > lastAccepted }
+        let streamIDs = self.streams.entries.map(\.streamID).filter { $0 > lastAccepted }
         return streamIDs.compactMap { self.remove($0)?.call }
     }
 
@@ -197,15 +197,15 @@ struct ClientConnectionStateMachine<Call> {
     mutating func connectionClosed() -> [Call] {
         self.phase = .closed
         defer {
-            self.streams = [:]
+            self.streams = StreamTable()
             self.unaryCalls = 0
             self.backgroundStreams = 0
         }
-        return self.streams.values.map(\.call)
+        return self.streams.entries.map(\.value.call)
     }
 
     private mutating func remove(_ streamID: UInt32) -> Stream? {
-        guard let stream = self.streams.removeValue(forKey: streamID) else { return nil }
+        guard let stream = self.streams.removeValue(of: streamID) else { return nil }
         if !stream.isStream { self.unaryCalls -= 1 }
         if stream.isBackground { self.backgroundStreams -= 1 }
         return stream

@@ -32,6 +32,7 @@ final class ClientConnection: Sendable {
 
     let endpoint: RPCClient.Endpoint
     let channel: any Channel
+    let eventLoop: any EventLoop
 
     private let maximumCallsInFlight: Int
     private let submissions = Mailbox<Submission>()
@@ -78,6 +79,7 @@ final class ClientConnection: Sendable {
         configuration: RPCClientConfiguration
     ) {
         self.channel = channel
+        self.eventLoop = channel.eventLoop
         self.endpoint = endpoint
         self.maximumCallsInFlight = configuration.maximumCallsInFlight
         self.maximumDataBytes = configuration.frame.maximumDataBytes
@@ -87,10 +89,11 @@ final class ClientConnection: Sendable {
     }
 
     /// What the next call has to expect here.
-    func prospects(wasTried: Bool, isElsewhere: Bool, now: NIODeadline) -> ServerProspects {
-        ServerProspects(
+    func prospects(wasTried: Bool, isElsewhere: Bool, now: @autoclosure () -> NIODeadline) -> ServerProspects {
+        let suspectUntil = self.suspectUntil.load(ordering: .relaxed)
+        return ServerProspects(
             wasTried: wasTried,
-            isSuspect: self.suspectUntil.load(ordering: .relaxed) > now.uptimeNanoseconds,
+            isSuspect: suspectUntil > 0 && suspectUntil > now().uptimeNanoseconds,
             isElsewhere: isElsewhere,
             load: self.callsInFlight.load(ordering: .relaxed)
         )
@@ -150,17 +153,20 @@ final class ClientConnection: Sendable {
 
     /// Sends a call. `completion` is called once: on the connection's event loop, or here if the call is refused at once.
     func perform(
-        _ head: FrameEncoding.Head,
+        _ method: RPCMethodCall,
         _ request: some ProtoMessage,
-        deadline: NIODeadline,
-        now: NIODeadline,
+        _ options: CallOptions,
         completion: @escaping @Sendable (ClientCall.Outcome) -> Void
     ) {
         if let error = self.enter() { return completion(.failure(error)) }
+        let handler = self.eventLoop.inEventLoop ? self.handler.value : nil
+        let now = handler?.readAt ?? .now()
+        let deadline = now + options.timeLimit
         let callback = ClientCallback(connection: self, deadline: deadline, completion: completion)
+        let head = FrameEncoding.Head(method, deadline: deadline, now: now, options)
         do throws(RPCError) {
-            if self.channel.eventLoop.inEventLoop {
-                try self.handler.value.start(callback, head, request, now: now)
+            if let handler {
+                try handler.start(callback, head, request, now: now)
             } else {
                 let data = try FrameEncoding.request(head, request, maximumDataBytes: self.maximumDataBytes)
                 guard self.submit(.startCallback(callback, data)) else { throw self.isClosedError }
@@ -198,31 +204,31 @@ final class ClientConnection: Sendable {
 
     /// Sends a request to an engine; false: the connection is gone. `enter` has to come before.
     func begin(_ call: InferenceCall) -> Bool {
-        guard self.channel.eventLoop.inEventLoop else { return self.submit(.begin(call)) }
+        guard self.eventLoop.inEventLoop else { return self.submit(.begin(call)) }
         self.handler.value.begin(call)
         return true
     }
 
     /// A request to an engine may have something to send.
     func goOn(_ call: InferenceCall) {
-        if self.channel.eventLoop.inEventLoop { self.handler.value.send(call) } else { self.submit(.goOn(call)) }
+        if self.eventLoop.inEventLoop { self.handler.value.send(call) } else { self.submit(.goOn(call)) }
     }
 
     /// Nobody wants the answer to a request any more.
     func leave(_ call: InferenceCall) {
-        if self.channel.eventLoop.inEventLoop { self.handler.value.leave(call) } else { self.submit(.leaveCall(call)) }
+        if self.eventLoop.inEventLoop { self.handler.value.leave(call) } else { self.submit(.leaveCall(call)) }
     }
 
     /// A stream has room for a frame that was held back.
     func resumeReading() {
-        self.channel.eventLoop.execute {
+        self.eventLoop.execute {
             self.handler.value.resumeReading()
         }
     }
 
     /// Closes once no call is in flight, at the latest after `timeout`.
     func retire(timeout: TimeAmount) {
-        self.channel.eventLoop.execute {
+        self.eventLoop.execute {
             self.handler.value.retire(timeout: timeout)
         }
     }
@@ -231,7 +237,7 @@ final class ClientConnection: Sendable {
     @discardableResult func submit(_ submission: Submission) -> Bool {
         switch self.submissions.post(submission) {
         case .wake:
-            self.channel.eventLoop.execute {
+            self.eventLoop.execute {
                 self.handler.value.sendSubmissions()
             }
             return true
@@ -244,7 +250,7 @@ final class ClientConnection: Sendable {
 
     /// Asks the server whether it has the Session service (G6-01), without waiting for its answer.
     func greet() {
-        self.channel.eventLoop.execute {
+        self.eventLoop.execute {
             self.handler.value.greet()
         }
     }

@@ -15,8 +15,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     let maximumDataBytes: Int
     let patience: TimeAmount
     let logger: Logger
-    var decoder: FrameDecoder
-    var machine: ClientConnectionStateMachine<ClientCaller>
+    // What each frame touches: the checks cost more than the accesses, none of which is left while another begins.
+    @exclusivity(unchecked) var decoder: FrameDecoder
+    @exclusivity(unchecked) var machine: ClientConnectionStateMachine<ClientCaller>
+    /// When the frames that are taken now were read: one look at the clock for all of them, and for the calls that their
+    /// callbacks make. nil while none are taken.
+    @exclusivity(unchecked) var readAt: NIODeadline?
     let writer = FrameWriter()
     var context: ChannelHandlerContext?
     var batch: [ClientConnection.Submission] = []
@@ -71,9 +75,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.decoder.append(self.unwrapInboundIn(data))
-        self.machine.bytesReceived(now: context.eventLoop.now)
-        self.keepAlive?.active(now: context.eventLoop.now)
+        let now = context.eventLoop.now
+        self.machine.bytesReceived(now: now)
+        self.keepAlive?.active(now: now)
+        self.readAt = now
         self.readFrames(context)
+        self.readAt = nil
         self.closeIfDone(context)
     }
 

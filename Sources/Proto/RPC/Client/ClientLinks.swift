@@ -23,8 +23,17 @@ final class ClientLinks: Sendable {
         var machine: ClientLinkStateMachine<ClientConnection>
     }
 
+    /// A connection that takes calls, or has just ended.
+    private struct Ready {
+        var lane: RPCClient.Lane
+        var endpoint: RPCClient.Endpoint
+        var connection: ClientConnection
+    }
+
     private struct State {
         var links: [Link]
+        /// Those of the links: each call looks through them.
+        var ready: [Ready] = []
         /// Counts changes, so that none is missed between a choice and the wait that follows it.
         var changes: UInt64 = 0
         var waiters: [UInt64: @Sendable () -> Void] = [:]
@@ -65,32 +74,22 @@ final class ClientLinks: Sendable {
         endpoint: RPCClient.Endpoint?,
         besides tried: Set<RPCClient.Endpoint> = [],
         near eventLoop: (any EventLoop)? = nil,
-        now: NIODeadline = .now()
+        now: @autoclosure () -> NIODeadline = .now()
     ) -> Choice {
         self.state.withLock { state in
             var best: (connection: ClientConnection, prospects: ServerProspects)?
-            var isWorthWaiting = false
-            for link in state.links where link.key.lane == lane && (endpoint == nil || endpoint == link.key.endpoint) {
-                switch link.machine.availability {
-                case .ready(let connection) where connection.hasEnded:
-                    // Its link is about to learn of it and to connect again.
-                    isWorthWaiting = true
-                case .ready(let connection):
-                    let prospects = connection.prospects(
-                        wasTried: tried.contains(link.key.endpoint),
-                        isElsewhere: eventLoop.map { $0 !== connection.channel.eventLoop } ?? false,
-                        now: now
-                    )
-                    if best.map({ prospects < $0.prospects }) ?? true { best = (connection, prospects) }
-                case .soon:
-                    isWorthWaiting = true
-                case .unavailable:
-                    break
-                }
+            for ready in state.ready where ready.lane == lane && (endpoint == nil || endpoint == ready.endpoint) {
+                let connection = ready.connection
+                guard !connection.hasEnded else { continue }
+                let prospects = connection.prospects(
+                    wasTried: !tried.isEmpty && tried.contains(ready.endpoint),
+                    isElsewhere: eventLoop.map { $0 !== connection.eventLoop } ?? false,
+                    now: now()
+                )
+                if best.map({ prospects < $0.prospects }) ?? true { best = (connection, prospects) }
             }
             if let best { return .connection(best.connection) }
-            if isWorthWaiting { return .wait(since: state.changes) }
-            return .fail(Self.unavailable(state.links, lane: lane, endpoint: endpoint))
+            return Self.withoutConnection(state, lane: lane, endpoint: endpoint)
         }
     }
 
@@ -111,6 +110,23 @@ final class ClientLinks: Sendable {
             return prospects
         }
         return prospects.shuffled().min { $0.value < $1.value }?.key
+    }
+
+    private static func withoutConnection(
+        _ state: State,
+        lane: RPCClient.Lane,
+        endpoint: RPCClient.Endpoint?
+    ) -> Choice {
+        let isWorthWaiting = state.links.contains { link in
+            guard link.key.lane == lane, endpoint == nil || endpoint == link.key.endpoint else { return false }
+            switch link.machine.availability {
+            // Its connection has ended: the link is about to learn of it and to connect again.
+            case .ready, .soon: return true
+            case .unavailable: return false
+            }
+        }
+        if isWorthWaiting { return .wait(since: state.changes) }
+        return .fail(self.unavailable(state.links, lane: lane, endpoint: endpoint))
     }
 
     /// Whether a call could go to a server besides these now.
@@ -156,6 +172,10 @@ final class ClientLinks: Sendable {
         let (result, waiters) = self.state.withLock { state in
             let result = change(&state.links[index].machine)
             state.changes += 1
+            state.ready = state.links.compactMap { link in
+                guard case .ready(let connection) = link.machine.availability else { return nil }
+                return Ready(lane: link.key.lane, endpoint: link.key.endpoint, connection: connection)
+            }
             defer { state.waiters = [:] }
             return (result, Array(state.waiters.values))
         }

@@ -36,19 +36,15 @@ extension RPCClient {
         _ options: CallOptions,
         completion: @escaping @Sendable (Result<ByteBuffer, RPCError>) -> Void
     ) {
-        let now = NIODeadline.now()
-        let deadline = now + TimeAmount(clamping: options.timeout)
         do throws(RPCError) {
-            let connection = try self.connectionNow(options, now: now)
-            let head = FrameEncoding.Head(method, deadline: deadline, now: now, options)
-            connection.perform(head, request, deadline: deadline, now: now, completion: completion)
+            try self.connectionNow(options).perform(method, request, options, completion: completion)
         } catch {
             completion(.failure(error))
         }
     }
 
-    private func connectionNow(_ options: CallOptions, now: NIODeadline) throws(RPCError) -> ClientConnection {
-        switch self.links.choose(lane: options.lane, endpoint: options.endpoint, now: now) {
+    private func connectionNow(_ options: CallOptions) throws(RPCError) -> ClientConnection {
+        switch self.links.choose(lane: options.lane, endpoint: options.endpoint) {
         case .connection(let connection): return connection
         case .fail(let error): throw error
         case .wait:

@@ -101,7 +101,7 @@ public final class RPCClient: Service {
         _ options: CallOptions
     ) async throws(RPCError) -> (payload: ByteBuffer, endpoint: Endpoint) {
         var now = NIODeadline.now()
-        let deadline = now + TimeAmount(clamping: options.timeout)
+        let deadline = now + options.timeLimit
         var attempts = self.attempts(mayRunTwice: method.isIdempotent || options.hasIdempotencyKey)
         while true {
             let connection: ClientConnection
@@ -132,7 +132,7 @@ public final class RPCClient: Service {
         options: CallOptions,
         request: (FrameEncoding.Head) throws(RPCError) -> ByteBuffer
     ) async throws(RPCError) -> (ClientConnection, ClientStream) {
-        let deadline = NIODeadline.now() + TimeAmount(clamping: options.timeout)
+        let deadline = NIODeadline.now() + options.timeLimit
         var head = head
         head.metadata = options.encodedMetadata
         // Once it is on its way a stream is its caller's, who has perhaps sent on it.

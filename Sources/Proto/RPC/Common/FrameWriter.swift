@@ -12,8 +12,11 @@ final class FrameWriter {
     private static let largeDataBytes = 16 << 10
     /// Gathered bytes are handed to the channel at this size.
     private static let gatherBytes = 128 << 10
+    /// Frames encoded here are sent at this size, though more follow: the other side works on them meanwhile.
+    private static let flushBytes = 32 << 10
 
-    private var gathered = ByteBuffer()
+    // Appended to for each frame: the check costs more than the access, during which nothing else comes in here.
+    @exclusivity(unchecked) private var gathered = ByteBuffer()
     private var needsFlush = false
 
     /// Adds a frame. Nothing reaches the socket before `flush`.
@@ -63,8 +66,8 @@ final class FrameWriter {
         try encode(&self.gathered)
         guard self.gathered.readableBytes > before else { return }
         self.needsFlush = true
-        if self.gathered.readableBytes >= Self.gatherBytes {
-            self.writeGathered(to: context)
+        if self.gathered.readableBytes >= Self.flushBytes {
+            self.flush(to: context)
         }
     }
 

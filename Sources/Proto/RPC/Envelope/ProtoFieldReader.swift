@@ -56,6 +56,17 @@ struct ProtoFieldReader {
     }
 
     private mutating func varint(maximumBytes: Int) throws(EnvelopeError) -> UInt64 {
+        // Most keys and lengths are one byte.
+        guard self.offset < self.end else { throw .malformed }
+        let first = self.bytes[self.offset]
+        guard first >= 0x80 else {
+            self.offset += 1
+            return UInt64(first)
+        }
+        return try self.longVarint(maximumBytes: maximumBytes)
+    }
+
+    private mutating func longVarint(maximumBytes: Int) throws(EnvelopeError) -> UInt64 {
         var value: UInt64 = 0
         for index in 0..<maximumBytes {
             guard self.offset < self.end else { throw .malformed }
@@ -105,7 +116,21 @@ struct ProtoFieldReader {
 extension UnsafeRawBufferPointer {
     fileprivate var isUTF8: Bool {
         // Nearly all texts are ASCII, which needs no decoder.
-        self.allSatisfy { $0 < 0x80 } || String(validating: self, as: UTF8.self) != nil
+        self.isASCII || String(validating: self, as: UTF8.self) != nil
+    }
+
+    private var isASCII: Bool {
+        var highBits: UInt64 = 0
+        var offset = 0
+        while self.count - offset >= 8 {
+            highBits |= self.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080
+            offset += 8
+        }
+        while offset < self.count {
+            highBits |= UInt64(self[offset] & 0x80)
+            offset += 1
+        }
+        return highBits == 0
     }
 }
 

@@ -6,12 +6,20 @@ import ProtoMessages
 struct RequestEnvelope: Sendable {
     private let data: ByteBuffer
     /// Offsets into `data`.
-    private(set) var serviceRange = 0..<0
-    private(set) var methodRange = 0..<0
-    var payload = ByteBuffer()
+    private let serviceRange: Range<Int>
+    private let methodRange: Range<Int>
+    private let payloadRange: Range<Int>
     /// 0: no limit; negative: already over (G3-05).
-    private(set) var timeoutNanoseconds: Int64 = 0
-    private(set) var metadata = RPCMetadata()
+    let timeoutNanoseconds: Int64
+    private let hasMetadata: Bool
+    private let keysAreLowerCase: Bool
+
+    /// The encoded message, in the bytes that arrived.
+    var payload: ByteBuffer { self.data.slice(in: self.payloadRange) }
+    /// Its pairs, in the bytes that arrived.
+    var metadata: RPCMetadata {
+        self.hasMetadata ? RPCMetadata(checked: self.data, keysAreLowerCase: self.keysAreLowerCase) : RPCMetadata()
+    }
 
     var service: String { self.data.text(in: self.serviceRange) }
     var method: String { self.data.text(in: self.methodRange) }
@@ -44,11 +52,10 @@ extension RequestEnvelope {
         }
         self.serviceRange = scan.service
         self.methodRange = scan.method
-        self.payload = data.slice(in: scan.payload)
+        self.payloadRange = scan.payload
         self.timeoutNanoseconds = scan.timeoutNanoseconds
-        if scan.metadataPairs > 0 {
-            self.metadata = RPCMetadata(checked: data, keysAreLowerCase: scan.keysAreLowerCase)
-        }
+        self.hasMetadata = scan.metadataPairs > 0
+        self.keysAreLowerCase = scan.keysAreLowerCase
     }
 }
 
@@ -104,9 +111,16 @@ private struct EnvelopeScan {
             throw .limit("more than \(limits.maximumMetadataBytes) bytes of metadata")
         }
         let pair = try MetadataPair(reading: bytes, in: range)
-        self.keysAreLowerCase =
-            self.keysAreLowerCase
-            && bytes[pair.key].allSatisfy { $0 < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        self.keysAreLowerCase = self.keysAreLowerCase && Self.isLowerCase(bytes, in: pair.key)
+    }
+
+    /// Whether a key is as it would be lower-cased, which is only looked at where it is ASCII.
+    private static func isLowerCase(_ bytes: UnsafeRawBufferPointer, in key: Range<Int>) -> Bool {
+        for offset in key {
+            let byte = bytes[offset]
+            if byte >= 0x80 || (byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")) { return false }
+        }
+        return true
     }
 }
 

@@ -5,17 +5,17 @@ public struct RPCContext: Sendable {
     /// Metadata of the call.
     public let metadata: RPCMetadata
     /// Who makes the call.
-    public let caller: RPCCaller
+    public var caller: RPCCaller { self.client.caller }
     /// Whom the call is for: the caller's own tenant, or the metadata key `tenant` if the caller may name one, or
     /// `default`.
     public var tenant: String { self.caller.tenant(named: self.metadata["tenant"]) }
     /// The part of the tenant that the call is for: the metadata key `project`; nil: all of it.
     public var project: String? { self.metadata["project"].flatMap { $0.isEmpty ? nil : $0 } }
     /// Address of the client; nil when the socket does not tell.
-    public let peer: SocketAddress?
+    public var peer: SocketAddress? { self.client.address }
     /// Names the call in logs: the metadata key `request-id`, or a name made here.
     public var requestID: String {
-        self.metadata["request-id"] ?? self.localID.description
+        self.metadata["request-id"] ?? self.client.name(ofCall: self.streamID)
     }
     /// Time the caller still waits, never below zero; nil when it set no limit. The handler's task is cancelled when it
     /// is over.
@@ -24,7 +24,8 @@ public struct RPCContext: Sendable {
     }
 
     private let deadline: NIODeadline?
-    private let localID: LocalRequestID
+    private let client: RPCClientFacts
+    private let streamID: UInt32
 
     /// Makes a context, for tests of handlers.
     public init(
@@ -36,37 +37,16 @@ public struct RPCContext: Sendable {
     ) {
         self.init(
             metadata: metadata,
-            caller: caller,
             deadline: timeout.map { .now() + TimeAmount(clamping: $0) },
-            peer: peer,
-            localID: .given(requestID)
+            client: RPCClientFacts(caller: caller, address: peer, callNames: .given(requestID)),
+            streamID: 0
         )
     }
 
-    init(
-        metadata: RPCMetadata,
-        caller: RPCCaller,
-        deadline: NIODeadline?,
-        peer: SocketAddress?,
-        localID: LocalRequestID
-    ) {
+    init(metadata: RPCMetadata, deadline: NIODeadline?, client: RPCClientFacts, streamID: UInt32) {
         self.metadata = metadata
-        self.caller = caller
         self.deadline = deadline
-        self.peer = peer
-        self.localID = localID
-    }
-}
-
-/// The name of a call that its client did not name; text only when it is asked for.
-enum LocalRequestID: Sendable, CustomStringConvertible {
-    case given(String)
-    case numbered(connection: UInt64, streamID: UInt32)
-
-    var description: String {
-        switch self {
-        case .given(let text): text
-        case .numbered(let connection, let streamID): "\(connection)-\(streamID)"
-        }
+        self.client = client
+        self.streamID = streamID
     }
 }

@@ -28,10 +28,10 @@ public struct RPCRouter: Sendable {
         }
     }
 
-    /// How calls of a method run, and who may make them.
-    struct Entry: Sendable {
+    /// How calls of a method run, and who may make them. A class, since each call holds one.
+    final class Entry: Sendable {
         enum Run: Sendable {
-            case unary(Handler)
+            case unary(Handler, RPCTaskPlace)
             case stream(StreamKind, StreamHandler)
             case immediate(ImmediateHandler)
             case events(StreamKind, ResponderFactory)
@@ -42,11 +42,23 @@ public struct RPCRouter: Sendable {
         let run: Run
         let roles: RPCRoles
 
+        init(service: String, method: String, run: Run, roles: RPCRoles) {
+            self.service = service
+            self.method = method
+            self.run = run
+            self.roles = roles
+        }
+
         var kind: StreamKind {
             switch self.run {
             case .stream(let kind, _), .events(let kind, _): kind
             case .unary, .immediate: .unary
             }
+        }
+
+        /// Where its tasks run.
+        var place: RPCTaskPlace {
+            if case .unary(_, let place) = self.run { place } else { .threads }
         }
 
         /// Whether its streams are there to tell that the server stops.
@@ -56,6 +68,8 @@ public struct RPCRouter: Sendable {
     }
 
     private var methods = MethodTable<Entry>()
+    /// Whether any method's tasks run on event loops.
+    private(set) var hasTasksOnEventLoops = false
 
     /// Makes a router without methods.
     public init() {}
@@ -64,6 +78,7 @@ public struct RPCRouter: Sendable {
     ///
     /// - Parameters:
     ///   - method: the method's name and types.
+    ///   - place: where its tasks run.
     ///   - handler: answers one call. It runs in a task of its own that is cancelled when the deadline passes or the
     ///     client is gone. Until it is first suspended the next calls of its connection wait for it, so it should compute
     ///     for long behind that only. A thrown `RPCError` becomes the call's status; any other error is logged and the client gets
@@ -71,10 +86,11 @@ public struct RPCRouter: Sendable {
     @inlinable
     public mutating func register<Request, Response>(
         _ method: RPCMethod<Request, Response>,
+        on place: RPCTaskPlace = .threads,
         handler: @escaping @Sendable (Request, RPCContext) async throws -> Response
     ) {
         // Inlinable, so that the code around a handler is that of its types and not generic at run time.
-        self.addUnary(service: method.service, name: method.name, roles: method.roles) {
+        self.addUnary(service: method.service, name: method.name, roles: method.roles, on: place) {
             payload,
             context,
             maximumDataBytes in
@@ -84,8 +100,15 @@ public struct RPCRouter: Sendable {
     }
 
     @usableFromInline
-    mutating func addUnary(service: String, name: String, roles: RPCRoles, _ handler: @escaping Handler) {
-        self.add(.unary(handler), service: service, name: name, roles: roles)
+    mutating func addUnary(
+        service: String,
+        name: String,
+        roles: RPCRoles,
+        on place: RPCTaskPlace,
+        _ handler: @escaping Handler
+    ) {
+        self.add(.unary(handler, place), service: service, name: name, roles: roles)
+        if place == .eventLoop { self.hasTasksOnEventLoops = true }
     }
 
     @usableFromInline
@@ -300,7 +323,7 @@ public struct RPCRouter: Sendable {
         _ request: Request,
         context: RPCContext
     ) async throws -> Response {
-        guard case .unary(let handler) = try self.entry(service: method.service, method: method.name).run else {
+        guard case .unary(let handler, _) = try self.entry(service: method.service, method: method.name).run else {
             throw RPCError(code: .unimplemented, message: "\(method.service).\(method.name) is not called locally")
         }
         let data = try await handler(try request.serialized(), context, Self.maximumLocalBytes)

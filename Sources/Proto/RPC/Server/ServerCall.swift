@@ -9,7 +9,7 @@ final class ServerCall: Sendable {
     let streamID: UInt32
     /// Its stream, unless it is a unary call.
     let stream: ServerStream?
-    private let entry: RPCRouter.Entry
+    let entry: RPCRouter.Entry
     private let request: RequestEnvelope
     private let deadline: NIODeadline?
     private let connection: ServerConnection
@@ -65,13 +65,12 @@ final class ServerCall: Sendable {
     private func answer(maximumDataBytes: Int) async throws -> ByteBuffer? {
         let context = RPCContext(
             metadata: self.request.metadata,
-            caller: self.connection.caller,
             deadline: self.deadline,
-            peer: self.connection.peer,
-            localID: .numbered(connection: self.connection.number, streamID: self.streamID)
+            client: self.connection.client,
+            streamID: self.streamID
         )
         switch self.entry.run {
-        case .unary(let handler):
+        case .unary(let handler, _):
             return try await handler(self.request.payload, context, maximumDataBytes)
         case .stream(_, let handler):
             guard let stream = self.stream else { return nil }

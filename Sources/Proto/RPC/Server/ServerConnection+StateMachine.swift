@@ -67,7 +67,7 @@ struct ServerConnectionStateMachine<Call> {
     private let maximumStreams: Int
     private var phase = Phase.open
     private var streamIDs: StreamIDWindow
-    private var streams: [UInt32: Stream] = [:]
+    private var streams = StreamTable<Stream>()
     private var unansweredStreams = 0
     private var refusedStreams = RefusedStreams()
     private var alarm = StreamAlarm()
@@ -193,7 +193,7 @@ struct ServerConnectionStateMachine<Call> {
 
     /// The task of a call, or its responder, ended.
     mutating func finished(streamID: UInt32) -> FinishAction {
-        guard case .running = self.streams.removeValue(forKey: streamID) else { return .dropAnswer }
+        guard case .running = self.streams.removeValue(of: streamID) else { return .dropAnswer }
         self.unansweredStreams -= 1
         return .sendAnswer
     }
@@ -202,7 +202,7 @@ struct ServerConnectionStateMachine<Call> {
     mutating func timerFired(now: NIODeadline) -> Expiry {
         var expiry = Expiry(expired: [], setTimer: nil)
         var ends: [(deadline: NIODeadline, streamID: UInt32, call: Call)] = []
-        for (streamID, stream) in self.streams {
+        for (streamID, stream) in self.streams.entries {
             guard case .running(let call, let deadline?, _) = stream else { continue }
             if deadline <= now {
                 ends.append((deadline, streamID, call))
@@ -245,11 +245,11 @@ struct ServerConnectionStateMachine<Call> {
 
     /// The connection is gone; nothing can be answered any more. Gives the calls to cancel.
     mutating func connectionClosed() -> [Call] {
-        let calls = self.streams.values.compactMap { stream in
-            if case .running(let call, _, _) = stream { call } else { Call?.none }
+        let calls = self.streams.entries.compactMap { entry in
+            if case .running(let call, _, _) = entry.value { call } else { Call?.none }
         }
         self.phase = .closed
-        self.streams = [:]
+        self.streams = StreamTable()
         self.unansweredStreams = 0
         self.refusedStreams = RefusedStreams()
         self.alarm.rearm(nil)

@@ -6,12 +6,14 @@ final class ServerConnection: Sendable {
     let channel: any Channel
     /// Tells connections apart in logs and request ids.
     let number: UInt64
-    let peer: SocketAddress?
     /// Who makes the calls.
-    let caller: RPCCaller
+    let client: RPCClientFacts
 
-    private let calls: AsyncStream<[ServerCall]>
-    private let callsSink: AsyncStream<[ServerCall]>.Continuation
+    /// Calls that begin, by where their tasks run.
+    private let calls = CallQueue()
+    private let callsOnLoop = CallQueue()
+    /// Whether any method's tasks run on the event loop.
+    private let hasTasksOnLoop: Bool
     private let answers = Mailbox<ServerAnswer>()
     private let handler: NIOLoopBound<ServerConnectionHandler>
     let drainNotice = DrainNotice()
@@ -33,6 +35,7 @@ final class ServerConnection: Sendable {
             number: number,
             caller: caller,
             handler: handler,
+            hasTasksOnLoop: router.hasTasksOnEventLoops,
             outbound: OutboundBudget(limit: configuration.limits.maximumQueuedStreamBytes)
         )
         handler.connection = connection
@@ -45,15 +48,19 @@ final class ServerConnection: Sendable {
         number: UInt64,
         caller: RPCCaller,
         handler: ServerConnectionHandler,
+        hasTasksOnLoop: Bool,
         outbound: OutboundBudget
     ) {
+        self.hasTasksOnLoop = hasTasksOnLoop
         self.channel = channel
         self.number = number
-        self.caller = caller
-        self.peer = channel.remoteAddress
+        self.client = RPCClientFacts(
+            caller: caller,
+            address: channel.remoteAddress,
+            callNames: .numbered(connection: number)
+        )
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
         self.outbound = outbound
-        (self.calls, self.callsSink) = AsyncStream.makeStream()
     }
 
     /// For how long calls that came together are begun one after the other.
@@ -63,26 +70,37 @@ final class ServerConnection: Sendable {
     func serve(maximumDataBytes: Int, logger: Logger) async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
-                for await batch in self.calls {
-                    let begin = NIODeadline.now()
-                    for call in batch {
-                        // Up to its first suspension a call runs right here, as many of them to their end: handing each
-                        // to another thread costs more than it does. Behind one that takes long the others do not wait.
-                        if NIODeadline.now() - begin < Self.longestTurn {
-                            group.addImmediateTask {
-                                await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
-                            }
-                        } else {
-                            group.addTask {
-                                await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
-                            }
-                        }
+                if self.hasTasksOnLoop {
+                    group.addTask(executorPreference: EventLoopTasks(self.channel.eventLoop)) {
+                        await self.run(self.callsOnLoop, maximumDataBytes: maximumDataBytes, logger: logger)
                     }
                 }
-                group.cancelAll()
+                await self.run(self.calls, maximumDataBytes: maximumDataBytes, logger: logger)
             }
         } onCancel: {
             self.channel.close(promise: nil)
+        }
+    }
+
+    private func run(_ calls: CallQueue, maximumDataBytes: Int, logger: Logger) async {
+        await withDiscardingTaskGroup { group in
+            for await batch in calls.batches {
+                let begin = NIODeadline.now()
+                for call in batch {
+                    // Up to its first suspension a call runs right here, as many of them to their end: handing each
+                    // to another thread costs more than it does. Behind one that takes long the others do not wait.
+                    if NIODeadline.now() - begin < Self.longestTurn {
+                        group.addImmediateTask {
+                            await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
+                        }
+                    } else {
+                        group.addTask {
+                            await call.run(maximumDataBytes: maximumDataBytes, logger: logger)
+                        }
+                    }
+                }
+            }
+            group.cancelAll()
         }
     }
 
@@ -110,8 +128,11 @@ final class ServerConnection: Sendable {
 
     // MARK: - For the channel handler
 
-    func begin(_ calls: [ServerCall]) {
-        self.callsSink.yield(calls)
+    func begin(_ calls: [ServerCall], on place: RPCTaskPlace) {
+        switch place {
+        case .threads: self.calls.sink.yield(calls)
+        case .eventLoop: self.callsOnLoop.sink.yield(calls)
+        }
     }
 
     func takeAnswers(into batch: inout [ServerAnswer]) {
@@ -119,8 +140,19 @@ final class ServerConnection: Sendable {
     }
 
     func closed() {
-        self.callsSink.finish()
+        self.calls.sink.finish()
+        self.callsOnLoop.sink.finish()
         _ = self.answers.close()
         self.outbound.close()
+    }
+}
+
+/// Calls on their way from the event loop to the task that begins theirs.
+private struct CallQueue: Sendable {
+    let batches: AsyncStream<[ServerCall]>
+    let sink: AsyncStream<[ServerCall]>.Continuation
+
+    init() {
+        (self.batches, self.sink) = AsyncStream.makeStream()
     }
 }

@@ -80,6 +80,7 @@ extension ServerConnectionHandler {
         self.headerWatch.cancel()
         self.bodyWatch.cancel()
         self.accepted = []
+        self.acceptedOnLoop = []
         self.woken = []
         self.connection?.closed()
         self.connection = nil

@@ -52,7 +52,7 @@ extension ServerConnectionHandler {
         do throws(RPCError) {
             let request = try self.envelope(of: frame)
             let entry = try self.router.entry(of: request)
-            if let refusal = self.connection?.caller.refusal(of: request, allowed: entry.roles) { throw refusal }
+            if let refusal = self.connection?.client.refusal(of: request, allowed: entry.roles) { throw refusal }
             if let refusal = ServerStreamStateMachine.refusal(of: frame.flags, kind: entry.kind) { throw refusal }
             switch entry.run {
             case .immediate(let handler): try handler(request, frame.streamID, self)
@@ -80,7 +80,7 @@ extension ServerConnectionHandler {
         context: ChannelHandlerContext
     ) throws(RPCError) {
         guard let connection = self.connection else { return }
-        let now = context.eventLoop.now
+        let now = self.readAt
         let isWatch = entry.isWatch
         let call = ServerCall(
             streamID: frame.streamID,
@@ -101,7 +101,10 @@ extension ServerConnectionHandler {
         )
         switch action {
         case .run(let deadline):
-            self.accepted.append(call)
+            switch entry.place {
+            case .threads: self.accepted.append(call)
+            case .eventLoop: self.acceptedOnLoop.append(call)
+            }
             if isWatch { self.isWatched = true }
             if let deadline { self.setTimer(deadline, context: context) }
         case .answer(let error):
@@ -125,7 +128,7 @@ extension ServerConnectionHandler {
             streamID: frame.streamID,
             isStream: true,
             timeoutNanoseconds: request.timeoutNanoseconds,
-            now: context.eventLoop.now
+            now: self.readAt
         )
         switch action {
         case .run(let deadline):

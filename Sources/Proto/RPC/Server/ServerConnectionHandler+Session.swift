@@ -11,10 +11,9 @@ extension ServerConnectionHandler: SessionPeer {
         let timeout = request.timeoutNanoseconds
         return RPCContext(
             metadata: request.metadata,
-            caller: self.connection?.caller ?? .nobody,
-            deadline: timeout > 0 ? .now() + min(.nanoseconds(timeout), .longest) : nil,
-            peer: self.connection?.peer,
-            localID: .numbered(connection: self.connection?.number ?? 0, streamID: streamID)
+            deadline: timeout > 0 ? self.readAt + min(.nanoseconds(timeout), .longest) : nil,
+            client: self.connection?.client ?? .nobody,
+            streamID: streamID
         )
     }
 

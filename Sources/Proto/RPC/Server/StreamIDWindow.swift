@@ -19,7 +19,7 @@ struct StreamIDWindow: Sendable {
     private let isStrict: Bool
     /// The highest id that was used; nil: none.
     private(set) var highest: UInt32?
-    /// Bit n, counted from the lowest, tells whether `highest - 2n` was used.
+    /// Which of the ids up to `reach` behind the highest were used. An id's place comes again after as many.
     private var used = [UInt64](repeating: 0, count: Self.words)
 
     init(isStrict: Bool) {
@@ -35,34 +35,29 @@ struct StreamIDWindow: Sendable {
         }
         let distance = (highest - streamID) / 2
         guard !self.isStrict, distance < Self.reach / 2 else { return .reused }
-        let (word, bit) = Self.position(of: distance)
+        let (word, bit) = Self.position(of: streamID)
         guard self.used[word] & bit == 0 else { return .reused }
         self.used[word] |= bit
         return .fresh
     }
 
-    private static func position(of distance: UInt32) -> (word: Int, bit: UInt64) {
-        (Int(distance / self.wordBits), 1 << UInt64(distance % self.wordBits))
+    private static func position(of streamID: UInt32) -> (word: Int, bit: UInt64) {
+        let index = streamID / 2 % (Self.reach / 2)
+        return (Int(index / self.wordBits), 1 << UInt64(index % self.wordBits))
     }
 
     private mutating func advance(to streamID: UInt32) {
         if let highest = self.highest {
-            self.shift(by: (streamID - highest) / 2)
+            // Ids that are passed over were not used; those that stood at their places are out of reach now.
+            var passed = max(highest, streamID &- min(streamID, Self.reach)) | 1
+            while passed < streamID {
+                passed += 2
+                let (word, bit) = Self.position(of: passed)
+                self.used[word] &= ~bit
+            }
         }
         self.highest = streamID
-        self.used[0] |= 1
-    }
-
-    private mutating func shift(by distance: UInt32) {
-        let wholeWords = Int(min(distance / Self.wordBits, UInt32(Self.words)))
-        let bits = UInt64(distance % Self.wordBits)
-        for index in stride(from: Self.words - 1, through: 0, by: -1) {
-            let from = index - wholeWords
-            var word = from >= 0 ? self.used[from] << bits : 0
-            if bits > 0, from >= 1 {
-                word |= self.used[from - 1] >> (UInt64(Self.wordBits) - bits)
-            }
-            self.used[index] = word
-        }
+        let (word, bit) = Self.position(of: streamID)
+        self.used[word] |= bit
     }
 }

@@ -1,0 +1,68 @@
+import NIOCore
+import NIOPosix
+import ProtoMessages
+import Synchronization
+import Testing
+
+@testable import ProtoRPC
+
+/// Where the tasks of calls run.
+@Suite(.timeLimit(.minutes(1))) struct TaskPlaceTests {
+    private static let elsewhere = RPCMethod<Envelope.KeyValue, Envelope.KeyValue>(service: "test.v1.Echo", name: "Far")
+
+    private func isOnLoop(_ loop: any EventLoop) -> String { loop.inEventLoop ? "loop" : "thread" }
+
+    @Test func tasksOfAMethodStayWhereItWasRegistered() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        var router = RPCRouter()
+        router.register(echo, on: .eventLoop) { request, _ in
+            let before = self.isOnLoop(loop)
+            try await Task.sleep(for: .milliseconds(1))
+            return Envelope.KeyValue(key: before, value: self.isOnLoop(loop))
+        }
+        router.register(Self.elsewhere) { request, _ in
+            Envelope.KeyValue(key: self.isOnLoop(loop), value: "")
+        }
+        var configuration = patientServer
+        configuration.eventLoopGroup = group
+        try await withServer(configuration, router: router) { server in
+            try await withClient(of: server) { client in
+                let answer = try await client.call(echo, Envelope.KeyValue())
+                #expect(answer == Envelope.KeyValue(key: "loop", value: "loop"))
+                #expect(try await client.call(Self.elsewhere, Envelope.KeyValue()).key == "thread")
+            }
+        }
+        try await group.shutdownGracefully()
+    }
+
+    @Test("G5-07 a task on the event loop is cancelled at its call's deadline, and the next call is answered")
+    func deadline() async throws {
+        let wasCancelled = Atomic(false)
+        var router = RPCRouter()
+        router.register(echo, on: .eventLoop) { request, _ in
+            guard request.key == "wait" else { return request }
+            do {
+                try await Task.sleep(for: .seconds(3_600))
+            } catch {
+                wasCancelled.store(true, ordering: .sequentiallyConsistent)
+                throw error
+            }
+            return request
+        }
+        try await withServer(router: router) { server in
+            try await withClient(of: server) { client in
+                _ = try await client.echo()
+                let options = CallOptions(timeout: .milliseconds(100))
+                let error = await #expect(throws: RPCError.self) {
+                    try await client.call(echo, Envelope.KeyValue(key: "wait"), options: options)
+                }
+                #expect(error?.code == .deadlineExceeded)
+                #expect(try await client.call(echo, Envelope.KeyValue(key: "b")).key == "b")
+            }
+        }
+        // The server's end waits for its calls' tasks.
+        let isCancelled = wasCancelled.load(ordering: .sequentiallyConsistent)
+        #expect(isCancelled)
+    }
+}
