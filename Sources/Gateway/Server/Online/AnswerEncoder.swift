@@ -198,6 +198,8 @@ private struct TextWriter {
     }
 
     private mutating func write(_ text: UnsafeRawBufferPointer) {
+        // Only debug builds check what follows.
+        precondition(text.count <= self.bytes.count - self.count, "a head is longer than the room made for it")
         UnsafeMutableRawBufferPointer(rebasing: self.bytes[self.count...]).copyMemory(from: text)
         self.count += text.count
     }
