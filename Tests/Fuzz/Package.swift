@@ -18,8 +18,8 @@ func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency],
 
 /// What of the RPC is pure.
 let pureSources = [
-    "Common/RPCError.swift", "Common/RPCStatus.swift", "Server/RPCMetadata.swift", "Common/SocketOptions.swift",
-    "Common/StreamAlarm.swift",
+    "Common/RPCError.swift", "Common/RPCStatus.swift", "Server/RPCMetadata.swift", "Common/TimeAmount+Clamping.swift",
+    "Common/StreamAlarm.swift", "Common/StreamTable.swift",
     "Envelope", "Server/RefusedStreams.swift", "Server/ServerConnection+StateMachine.swift",
     "Server/StreamIDWindow.swift", "Streams/ServerStream+StateMachine.swift", "Streams/StreamInbox.swift",
     "Streams/StreamKind.swift",

@@ -11,8 +11,8 @@ struct ProtoLift {
     /// Fewer bytes are copied.
     private let fewestShared: Int
 
-    /// For a message inside of another.
-    private init() {
+    /// All bytes are copied.
+    init() {
         self.source = nil
         self.fewestShared = .max
     }
