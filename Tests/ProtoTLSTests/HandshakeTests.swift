@@ -46,6 +46,18 @@ struct HandshakeTests {
         #expect(pair.server.handler.peer?.certificate == TLSPeerCertificate(uris: [], dnsNames: ["localhost"]))
     }
 
+    @Test("G6-10 a channel that was closed before its handshake could begin is told as well")
+    func closedBefore() throws {
+        let channel = EmbeddedChannel()
+        var ends: [Result<TLSPeer, any Error>] = []
+        let observer = TLSHandshakeObserver { ends.append($0) }
+        try channel.pipeline.syncOperations.addHandler(LateAddition(of: observer))
+        channel.close(promise: nil)
+        channel.embeddedEventLoop.run()
+        #expect(ends.count == 1)
+        #expect(throws: TLSError.self) { try ends.first?.get() }
+    }
+
     @Test("G6-10 an IP address is checked and not sent as a server name")
     func address() throws {
         let pair = try TestPair(
@@ -147,5 +159,21 @@ struct HandshakeTests {
         #expect(throws: TLSError.self) { try TLSHandler(context: client, role: .server) }
         #expect(throws: TLSError.self) { try TLSHandler(context: client, role: .client) }
         #expect(throws: TLSError.self) { try TLSHandler(context: client, role: .client, serverName: "") }
+    }
+}
+
+/// Adds a handler once the channel is closed, before the pipeline is.
+private final class LateAddition: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let handler: TLSHandshakeObserver
+
+    init(of handler: TLSHandshakeObserver) {
+        self.handler = handler
+    }
+
+    func channelUnregistered(context: ChannelHandlerContext) {
+        try? context.pipeline.syncOperations.addHandler(self.handler)
+        context.fireChannelUnregistered()
     }
 }

@@ -33,8 +33,17 @@ public final class TLSHandshakeObserver: ChannelInboundHandler, RemovableChannel
 
     /// Takes an end without a reason.
     public func channelInactive(context: ChannelHandlerContext) {
-        self.end(.failure(TLSError(code: .closed, message: "closed before the handshake was complete")))
+        self.endWithoutReason()
         context.fireChannelInactive()
+    }
+
+    /// Takes an end that was before this: nothing else is told on a channel that is closed.
+    public func handlerRemoved(context: ChannelHandlerContext) {
+        self.endWithoutReason()
+    }
+
+    private func endWithoutReason() {
+        self.end(.failure(TLSError(code: .closed, message: "closed before the handshake was complete")))
     }
 
     private func end(_ result: Result<TLSPeer, any Error>) {
