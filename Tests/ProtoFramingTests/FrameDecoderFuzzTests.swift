@@ -37,9 +37,11 @@ import Testing
         var expected: [FrameDecoder.Event] = []
         for _ in 0..<40 {
             let frame = Frame(
-                streamID: random.next(),
-                type: FrameType(rawValue: UInt8.random(in: 0...5, using: &random)),
-                flags: FrameFlags(rawValue: random.next()),
+                // Many messages of few streams, so that there are runs.
+                streamID: Bool.random(using: &random) ? 1 : random.next(),
+                type: Bool.random(using: &random)
+                    ? .data : FrameType(rawValue: UInt8.random(in: 0...5, using: &random)),
+                flags: Int.random(in: 0..<4, using: &random) > 0 ? [] : FrameFlags(rawValue: random.next()),
                 data: ByteBuffer(bytes: (0..<Int.random(in: 0...400, using: &random)).map { UInt8($0 & 0xff) })
             )
             frame.write(into: &wire)
@@ -57,13 +59,21 @@ import Testing
                 expected.append(.frame(frame))
             }
         }
+        var byRuns = FrameDecoder(limits: limits)
         var decoder = FrameDecoder(limits: limits)
         var events: [FrameDecoder.Event] = []
+        var eventsByRuns: [FrameDecoder.Event] = []
         while wire.readableBytes > 0 {
-            let count = min(wire.readableBytes, Int.random(in: 1...500, using: &random))
-            events += try decoder.events(after: wire.cut(count))
+            let count = min(wire.readableBytes, Int.random(in: 1...2_000, using: &random))
+            let piece = wire.cut(count)
+            events += try decoder.events(after: piece)
+            eventsByRuns += try byRuns.events(after: piece) { Int.random(in: 0...$0.count, using: &random) }
+            #expect(byRuns.bufferedBytes == decoder.bufferedBytes, "seed \(seed)")
+            #expect(byRuns.headersRead == decoder.headersRead, "seed \(seed)")
+            #expect(byRuns.isInsideHeader == decoder.isInsideHeader, "seed \(seed)")
         }
         #expect(events == expected, "seed \(seed)")
+        #expect(eventsByRuns == expected, "seed \(seed)")
         #expect(decoder.bufferedBytes == 0, "seed \(seed)")
     }
 

@@ -141,4 +141,40 @@ import Testing
         #expect(!decoder.isInsideHeader)
         #expect(decoder.headersRead == 1)
     }
+
+    @Test("messages of one stream that came together are one run; what differs from them ends it")
+    func runs() throws {
+        func message(_ text: String, streamID: UInt32 = 1, flags: FrameFlags = []) -> Frame {
+            Frame(streamID: streamID, type: .data, flags: flags, data: ByteBuffer(string: text))
+        }
+        let ends = [
+            message("other", streamID: 3), message("last", flags: .remoteClosed),
+            Frame(streamID: 1, type: .response, data: ByteBuffer(string: "other")),
+            message(String(repeating: "x", count: 17)),
+        ]
+        for end in ends {
+            var decoder = FrameDecoder(limits: FrameLimits(maximumDataBytes: 16, maximumDiscardedBytes: 64))
+            decoder.append(encoded(message("a"), message(""), message("c"), end))
+            let found = decoder.run()
+            let run = try #require(found)
+            #expect(run.streamID == 1 && run.count == 3)
+            var texts: [String] = []
+            run.forEachMessage { texts.append(String(decoding: $0, as: UTF8.self)) }
+            #expect(texts == ["a", "", "c"])
+            // They stay until they are consumed, which may be one by one.
+            let foundAgain = decoder.run()
+            #expect(foundAgain == run)
+            decoder.consume(run, messages: 2)
+            let single = decoder.run()
+            #expect(single == nil)
+            #expect(try decoder.events(after: ByteBuffer()).first == .frame(message("c")))
+            #expect(decoder.headersRead == 4)
+        }
+        // The last one has not come as a whole.
+        var decoder = FrameDecoder()
+        var wire = encoded(message("a"), message("b"), message("c"))
+        decoder.append(wire.cut(30))
+        let run = decoder.run()
+        #expect(run?.count == 2)
+    }
 }

@@ -47,4 +47,26 @@ extension FrameDecoder {
         }
         return events
     }
+
+    /// The same by runs where there are any, of each of which a part is taken that `share` chooses.
+    mutating func events(after bytes: ByteBuffer, share: (FrameRun) -> Int) throws -> [Event] {
+        self.append(bytes)
+        var events: [Event] = []
+        while true {
+            if let run = self.run() {
+                let messages = min(max(share(run), 0), run.count)
+                var frames: [Event] = []
+                let taken = run.takeMessages { data in
+                    guard frames.count < messages else { return false }
+                    frames.append(.frame(Frame(streamID: run.streamID, type: .data, data: data)))
+                    return true
+                }
+                self.consume(run, messages: taken)
+                events += frames
+                if taken > 0 { continue }
+            }
+            guard let event = try self.next() else { return events }
+            events.append(event)
+        }
+    }
 }

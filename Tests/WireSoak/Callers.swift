@@ -1,5 +1,6 @@
 import ProtoMessages
 import ProtoRPC
+import Synchronization
 import TestSupport
 
 /// Callers of every kind, each until its task is cancelled.
@@ -31,6 +32,9 @@ struct Callers: Sendable {
                 }
                 group.addTask {
                     await self.repeatedly(seed: seed + UInt64(number)) { await self.stream("up", &$0, self.up) }
+                }
+                group.addTask {
+                    await self.repeatedly(seed: seed + UInt64(number)) { await self.stream("told", &$0, self.told) }
                 }
             }
         }
@@ -149,6 +153,33 @@ struct Callers: Sendable {
             }
             guard expected == plan.messages else { throw Wrong(what: "\(expected) of \(plan.messages) messages") }
         }
+    }
+
+    /// As `down`, told on the event loop: it does not pause, which would hold up the other streams of its connection.
+    private func told(_ plan: Plan) async throws {
+        let request = SoakService.Text(key: String(plan.bytes), value: String(plan.messages))
+        let (ends, end) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
+        let received = Mutex(0)
+        let stream = self.client.stream(SoakService.countAtOnce, request) { message in
+            let number = received.withLock { count in
+                defer { count += 1 }
+                return count
+            }
+            if message.key != String(number) || message.value.utf8.count != plan.bytes {
+                end.yield(.failure(Wrong(what: "message \(message.key) in place of \(number)")))
+            }
+            if number + 1 == plan.leavesAfter { end.yield(.success(())) }
+        } completion: { result in
+            let count = received.withLock { $0 }
+            switch result {
+            case .success where count == plan.messages: end.yield(.success(()))
+            case .success: end.yield(.failure(Wrong(what: "\(count) of \(plan.messages) messages")))
+            case .failure(let error): end.yield(.failure(error))
+            }
+        }
+        defer { stream.cancel() }
+        for await result in ends { return try result.get() }
+        throw CancellationError()
     }
 
     private func up(_ plan: Plan) async throws {

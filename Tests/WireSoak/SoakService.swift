@@ -9,6 +9,8 @@ enum SoakService {
     static let echo = RPCMethod<Text, Text>(service: name, name: "Echo", roles: .gateway)
     /// Sends as many messages as the value says, the number of each as its key.
     static let count = RPCServerStreamMethod<Text, Text>(service: name, name: "Count", roles: .gateway)
+    /// The same without a task.
+    static let countAtOnce = RPCServerStreamMethod<Text, Text>(service: name, name: "CountAtOnce", roles: .gateway)
     /// Answers with the number of messages and the sum of their numbers.
     static let sum = RPCClientStreamMethod<Text, Text>(service: name, name: "Sum", roles: .gateway)
     static let mirror = RPCBidirectionalMethod<Text, Text>(service: name, name: "Mirror", roles: .gateway)
@@ -28,6 +30,7 @@ enum SoakService {
                 try await writer.send(Text(key: String(number), value: payload))
             }
         }
+        router.registerOnEventLoop(self.countAtOnce) { _, _ in Counting() }
         router.register(self.sum) { messages, _ in
             var count = 0
             var sum = 0
@@ -42,4 +45,24 @@ enum SoakService {
         }
         return router
     }
+}
+
+/// Counts on the event loop.
+private final class Counting: RPCStreamResponder {
+    private var payload = ""
+    private var numbers = 0..<0
+
+    func received(_ request: SoakService.Text) {
+        self.payload = String(repeating: "x", count: Int(request.key) ?? 0)
+        self.numbers = 0..<max(Int(request.value) ?? 0, 0)
+    }
+
+    func receivedEnd() {}
+
+    func next() -> RPCStreamStep<SoakService.Text> {
+        guard let number = self.numbers.popFirst() else { return .end }
+        return .message(SoakService.Text(key: String(number), value: self.payload))
+    }
+
+    func ended(_ error: RPCError) {}
 }

@@ -159,8 +159,12 @@ class FileOutput:
         self.inits(fields)
         out.line()
         out.line("/// Decodes a message; every byte sequence is either a value or an error.")
-        out.open("public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError)")
-        out.line("self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)")
+        out.line("public init(")
+        out.line("    serialized bytes: UnsafeRawBufferPointer,")
+        out.line("    in buffer: ByteBuffer?,")
+        out.line("    limits: ProtoDecodingLimits")
+        out.open(") throws(ProtoDecodingError)")
+        out.line("self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)")
         out.close()
         out.line()
         out.line("/// Calls `body` once with the message ready to be written.")
@@ -201,7 +205,9 @@ class FileOutput:
                  f"{{ {c_function(full_name)}__init(message) }}")
         out.line()
         out.open("init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError)")
-        out.line("self.init()")
+        # Lists and maps are filled one by one; the others are set once, or are nil.
+        if not fields.members or any(isinstance(member, (RepeatedField, MapField)) for member in fields.members):
+            out.line("self.init()")
         for member in fields.members:
             member.lift(out)
         out.close()

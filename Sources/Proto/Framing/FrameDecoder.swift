@@ -22,7 +22,14 @@ public struct FrameDecoder: Sendable {
 
     private let limits: FrameLimits
     private var state = State.header
+    /// What is read next: bytes as they came, or the beginning of a frame that came in pieces.
     private var buffer = ByteBuffer()
+    /// What came behind `buffer`.
+    private var rest = ByteBuffer()
+    /// Whether the storage of `buffer` is shared with nobody, so that bytes can be added to it.
+    private var isOwnBuffer = false
+    /// The same of `rest`, which grows while nothing is taken out.
+    private var isOwnRest = false
 
     /// Headers read so far; with `isInsideHeader` it tells a slow header from several quick ones.
     public private(set) var headersRead: UInt64 = 0
@@ -37,7 +44,7 @@ public struct FrameDecoder: Sendable {
 
     /// Whether some bytes of a header, but not all ten, have arrived.
     public var isInsideHeader: Bool {
-        self.state == .header && self.buffer.readableBytes > 0
+        self.state == .header && self.bufferedBytes > 0
     }
 
     /// Whether a header was read and the data that it announced has not all arrived. Meaningful once `next()` gave nil.
@@ -50,7 +57,7 @@ public struct FrameDecoder: Sendable {
 
     /// Bytes held, waiting for the rest of their frame.
     public var bufferedBytes: Int {
-        self.buffer.readableBytes
+        self.buffer.readableBytes + self.rest.readableBytes
     }
 
     /// Adds bytes as they came from the peer. Call `next()` afterwards until it gives nil. Once that has thrown, bytes
@@ -58,18 +65,59 @@ public struct FrameDecoder: Sendable {
     public mutating func append(_ bytes: ByteBuffer) {
         if case .failed = self.state { return }
         self.bytesReceived += UInt64(bytes.readableBytes)
-        if self.buffer.readableBytes == 0 {
-            self.buffer = bytes
-        } else if self.buffer.readerIndex == 0 {
-            self.buffer.writeImmutableBuffer(bytes)
+        if self.rest.readableBytes == 0 {
+            self.rest = bytes
+            self.isOwnRest = false
+        } else if self.isOwnRest {
+            self.rest.writeImmutableBuffer(bytes)
         } else {
-            // Frames handed out share this storage: what is left of it moves to storage of its own.
-            var joined = ByteBuffer()
-            joined.reserveCapacity(self.buffer.readableBytes + bytes.readableBytes)
-            joined.writeImmutableBuffer(self.buffer)
-            joined.writeImmutableBuffer(bytes)
-            self.buffer = joined
+            self.rest = Self.joined(self.rest, bytes)
+            self.isOwnRest = true
         }
+    }
+
+    private static func joined(_ first: ByteBuffer, _ second: ByteBuffer) -> ByteBuffer {
+        var joined = ByteBuffer()
+        joined.reserveCapacity(first.readableBytes + second.readableBytes)
+        joined.writeImmutableBuffer(first)
+        joined.writeImmutableBuffer(second)
+        return joined
+    }
+
+    /// Adds to `buffer` what came behind it, until it holds `bytes`: of a frame that came in pieces no more is copied than
+    /// the frame itself. Gives false when there is nothing to add.
+    private mutating func fill(upTo bytes: Int) -> Bool {
+        guard self.rest.readableBytes > 0 else { return false }
+        guard self.buffer.readableBytes > 0 else {
+            self.buffer = self.rest
+            self.rest = ByteBuffer()
+            self.isOwnBuffer = false
+            return true
+        }
+        let missing = min(bytes - self.buffer.readableBytes, self.rest.readableBytes)
+        guard missing > 0, let piece = self.rest.readSlice(length: missing) else { return false }
+        if self.isOwnBuffer {
+            self.buffer.writeImmutableBuffer(piece)
+        } else {
+            self.buffer = Self.joined(self.buffer, piece)
+            self.isOwnBuffer = true
+        }
+        if self.rest.readableBytes == 0 { self.rest = ByteBuffer() }
+        return true
+    }
+
+    /// The messages of one stream at the front, when there are several; nil: ask `next()`. They stay until `consume`.
+    public mutating func run() -> FrameRun? {
+        guard case .header = self.state else { return nil }
+        if self.buffer.readableBytes == 0, !self.fill(upTo: 0) { return nil }
+        return FrameRun(at: self.buffer, maximumDataBytes: self.limits.maximumDataBytes)
+    }
+
+    /// The first messages of what `run()` has just given are taken; all of them, unless told otherwise.
+    public mutating func consume(_ run: FrameRun, messages: Int? = nil) {
+        let messages = messages ?? run.count
+        self.headersRead += UInt64(messages)
+        self.buffer.moveReaderIndex(forwardBy: run.byteCount(ofFirst: messages))
     }
 
     /// The next event, or nil when more bytes are needed.
@@ -79,7 +127,10 @@ public struct FrameDecoder: Sendable {
         while true {
             switch self.state {
             case .header:
-                guard let header = FrameHeader(reading: &self.buffer) else { return nil }
+                guard let header = FrameHeader(reading: &self.buffer) else {
+                    if self.fill(upTo: FrameHeader.size) { continue }
+                    return nil
+                }
                 self.headersRead += 1
                 // Most frames are there as a whole.
                 if header.type.isKnown, Int(header.length) <= self.limits.maximumDataBytes,
@@ -89,7 +140,10 @@ public struct FrameDecoder: Sendable {
                 }
                 if let event = try self.begin(header) { return event }
             case .data(let header):
-                guard let data = self.buffer.readSlice(length: Int(header.length)) else { return nil }
+                guard let data = self.buffer.readSlice(length: Int(header.length)) else {
+                    if self.fill(upTo: Int(header.length)) { continue }
+                    return nil
+                }
                 self.state = .header
                 return .frame(header.frame(data))
             case .discarding(let bytes):
@@ -97,6 +151,7 @@ public struct FrameDecoder: Sendable {
                 self.buffer.moveReaderIndex(forwardBy: dropped)
                 guard dropped == bytes else {
                     self.state = .discarding(bytes: bytes - dropped)
+                    if self.fill(upTo: 0) { continue }
                     return nil
                 }
                 self.state = .header
@@ -113,6 +168,7 @@ public struct FrameDecoder: Sendable {
             let error = FrameError.tooLargeToDiscard(header)
             self.state = .failed(error)
             self.buffer = ByteBuffer()
+            self.rest = ByteBuffer()
             throw error
         }
         guard header.type.isKnown else {

@@ -68,18 +68,19 @@ public struct FrameFlags: OptionSet, Sendable, Hashable {
 extension FrameHeader {
     /// Reads a header from the front of `buffer`; nil, and nothing read, when fewer than ten bytes are there.
     public init?(reading buffer: inout ByteBuffer) {
-        guard let header = buffer.withUnsafeReadableBytes({ FrameHeader(reading: $0) }) else { return nil }
+        guard let header = buffer.withUnsafeReadableBytes({ FrameHeader(at: 0, in: $0) }) else { return nil }
         self = header
         buffer.moveReaderIndex(forwardBy: Self.size)
     }
 
-    private init?(reading bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= Self.size else { return nil }
+    /// Reads a header where it is; nil when fewer than ten bytes are there.
+    init?(at offset: Int, in bytes: UnsafeRawBufferPointer) {
+        guard bytes.count - offset >= Self.size else { return nil }
         self.init(
-            length: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)),
-            streamID: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
-            type: FrameType(rawValue: bytes[8]),
-            flags: FrameFlags(rawValue: bytes[9])
+            length: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)),
+            streamID: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)),
+            type: FrameType(rawValue: bytes[offset + 8]),
+            flags: FrameFlags(rawValue: bytes[offset + 9])
         )
     }
 

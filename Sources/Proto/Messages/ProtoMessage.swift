@@ -9,7 +9,16 @@ public protocol ProtoMessage: Sendable, Equatable {
 
     /// Decodes a message. Every byte sequence gives either a value or an error: sizes are checked before memory is
     /// taken, strings must be UTF-8, and nesting is bounded because the schema has no recursive message.
-    init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError)
+    ///
+    /// - Parameters:
+    ///   - bytes: the encoded message.
+    ///   - buffer: whose readable bytes these are, and whose storage the message may share; nil: all is copied.
+    ///   - limits: what it may cost.
+    init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError)
 
     /// Calls `body` once with the message ready to be written: its size is known, so that all that goes out with it can
     /// be written in one step, or refused.
@@ -17,6 +26,14 @@ public protocol ProtoMessage: Sendable, Equatable {
 }
 
 extension ProtoMessage {
+    /// Decodes a message.
+    @inlinable
+    public init(serialized buffer: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
+        self = try buffer.withUnsafeReadableBytes { bytes throws(ProtoDecodingError) in
+            try Self(serialized: bytes, in: buffer, limits: limits)
+        }
+    }
+
     /// Decodes a message within the default limits.
     public init(serialized bytes: ByteBuffer) throws(ProtoDecodingError) {
         try self.init(serialized: bytes, limits: .default)

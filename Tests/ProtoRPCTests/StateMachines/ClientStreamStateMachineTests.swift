@@ -37,6 +37,24 @@ import Testing
         }
     }
 
+    @Test("G5-05 of messages that come together as many are taken as there is room for")
+    func run() throws {
+        let run = try #require(messageRun(100))
+        var machine = Machine(kind: .serverStream)
+        #expect(machine.dataReceived(run) == 64)
+        #expect(machine.dataReceived(run) == 0)
+        for number in 0..<64 {
+            let next = machine.next()
+            #expect(next == .message(ByteBuffer(string: "\(number)"), resume: number == 0))
+        }
+        #expect(machine.next() == .wait)
+        // Nobody wants what comes behind the end; what may not come at all is for frames to say.
+        machine.fail(self.failure, atOnce: true)
+        #expect(machine.dataReceived(run) == 100)
+        var unary = Machine(kind: .unary)
+        #expect(unary.dataReceived(run) == 0)
+    }
+
     @Test("G4 a stream of messages ends by data 0x05", arguments: [StreamKind.serverStream, .bidirectional])
     func messages(_ kind: StreamKind) {
         var machine = Machine(kind: kind)

@@ -8,7 +8,7 @@ import Testing
 
 /// Messages of a stream between the task that sends them and the event loop.
 @Suite struct MessageOutboxTests {
-    @Test("messages leave in their order, each in a frame of its own, and count with their bytes", arguments: 0..<50)
+    @Test("messages leave in their order, each in a frame of its own", arguments: 0..<50)
     func order(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
         var outbox = MessageOutbox()
@@ -29,8 +29,7 @@ import Testing
         let taken = outbox.take()
         #expect(outbox.isEmpty)
         #expect(try Self.frames(in: taken) == expected, "seed \(seed)")
-        #expect(taken.messageBytes == expected.reduce(0) { $0 + $1.data.readableBytes }, "seed \(seed)")
-        #expect(outbox.take().frames.isEmpty)
+        #expect(outbox.take().isEmpty)
     }
 
     @Test("a message without room, or too long for a frame, leaves nothing behind")
@@ -44,7 +43,6 @@ import Testing
         } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
         let taken = outbox.take()
         #expect(try Self.frames(in: taken).count == 1)
-        #expect(taken.messageBytes == 5)
     }
 
     @Test("room is asked for with the size of the message")
@@ -69,9 +67,9 @@ import Testing
         try outbox.append(message, streamID: 7, maximumDataBytes: maximumDataBytes, reserve: reserve)
     }
 
-    private static func frames(in taken: MessageOutbox.Taken) throws -> [Frame] {
+    private static func frames(in taken: [ByteBuffer]) throws -> [Frame] {
         var decoder = FrameDecoder()
-        for buffer in taken.frames { decoder.append(buffer) }
+        for buffer in taken { decoder.append(buffer) }
         var frames: [Frame] = []
         while case .frame(let frame) = try decoder.next() { frames.append(frame) }
         return frames

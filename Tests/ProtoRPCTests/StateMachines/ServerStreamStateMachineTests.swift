@@ -30,6 +30,19 @@ import Testing
         }
     }
 
+    @Test("G5-05 of messages that come together as many are taken as there is room for, and none when none may come")
+    func run() throws {
+        let run = try #require(messageRun(100))
+        var machine = self.machine(.clientStream)
+        #expect(machine.dataReceived(run) == 64)
+        #expect(machine.dataReceived(run) == 0)
+        #expect(machine.next() == .message(ByteBuffer(string: "0"), resume: true))
+        machine.end(.deadlineExceeded)
+        #expect(machine.dataReceived(run) == 0)
+        var single = self.machine(.serverStream)
+        #expect(single.dataReceived(run) == 0)
+    }
+
     @Test(
         "G5-12 an open without a payload, or that says it has none, holds no message",
         arguments: [StreamKind.clientStream, .bidirectional]

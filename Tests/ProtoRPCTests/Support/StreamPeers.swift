@@ -105,3 +105,14 @@ func bytes(_ hex: String) -> ByteBuffer {
     }
     return buffer
 }
+
+/// Messages that came together on stream 1: each holds its number.
+func messageRun(_ count: Int) -> FrameRun? {
+    var bytes = ByteBuffer()
+    for number in 0..<count {
+        Frame(streamID: 1, type: .data, data: ByteBuffer(string: "\(number)")).write(into: &bytes)
+    }
+    var decoder = FrameDecoder()
+    decoder.append(bytes)
+    return decoder.run()
+}

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import ProtoMessages
 import ProtoRPC
+import Synchronization
 
 /// This project's server and client, with deadlines, metadata, limits and sessions on.
 struct Backfill: Sendable {
@@ -17,6 +18,10 @@ struct Backfill: Sendable {
         name: "EchoOnLoop"
     )
     static let stream = RPCServerStreamMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Stream")
+    static let streamAtOnce = RPCServerStreamMethod<InferHead, InferChunk>(
+        service: "bench.v1.Echo",
+        name: "StreamAtOnce"
+    )
     static let read = RPCMethod<InferHead, InferChunk>(service: "bench.v1.Echo", name: "Read")
     static let chunkBytes = 256 << 10
     static let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
@@ -35,6 +40,7 @@ struct Backfill: Sendable {
             let chunk = InferChunk(sequence: 0, data: ByteBuffer(repeating: 42, count: 100))
             for _ in 0..<request.contentBytes { try await writer.send(chunk) }
         }
+        router.registerOnEventLoop(self.streamAtOnce) { _, _ in ChunkSource() }
         return router
     }
 
@@ -128,6 +134,23 @@ struct Backfill: Sendable {
         }
     }
 
+    /// By a responder and callbacks on the event loops of both sides.
+    func serverStreamOnEventLoops(count: Int) async throws -> Sample {
+        // Waits for the connection, which streams from event loops do not.
+        _ = try await self.client.call(Self.echo, InferUnaryRequest())
+        return try await sample(amount: count) {
+            let received = Counter()
+            try await withCheckedThrowingContinuation { done in
+                self.client.stream(Self.streamAtOnce, InferHead(contentBytes: UInt64(count))) { chunk in
+                    if chunk.data.readableBytes == 100 { received.increment() }
+                } completion: {
+                    done.resume(with: $0)
+                }
+            }
+            guard received.count == count else { throw WrongCount(received: received.count) }
+        }
+    }
+
     struct WrongCount: Error {
         var received: Int
     }
@@ -145,5 +168,34 @@ func inParallel(_ inFlight: Int, count: Int, _ call: @escaping @Sendable () asyn
             }
             try await group.waitForAll()
         }
+    }
+}
+
+/// Answers with as many messages of 100 bytes as are asked for.
+private final class ChunkSource: RPCStreamResponder {
+    private let chunk = InferChunk(sequence: 0, data: ByteBuffer(repeating: 42, count: 100))
+    private var left: UInt64 = 0
+
+    func received(_ message: InferHead) { self.left = message.contentBytes }
+
+    func receivedEnd() {}
+
+    func next() -> RPCStreamStep<InferChunk> {
+        guard self.left > 0 else { return .end }
+        self.left -= 1
+        return .message(self.chunk)
+    }
+
+    func ended(_ error: RPCError) {}
+}
+
+/// Counts on one event loop.
+private final class Counter: Sendable {
+    private let value = Atomic(0)
+
+    var count: Int { self.value.load(ordering: .acquiring) }
+
+    func increment() {
+        self.value.store(self.value.load(ordering: .relaxed) + 1, ordering: .releasing)
     }
 }

@@ -31,7 +31,10 @@ struct Contenders: Sendable {
             "a server's stream of 100-byte messages",
             unit: "message",
             rounds: rounds,
-            [self.rawStream(count: 2_000_000), self.stream(count: 200_000)]
+            [
+                self.rawStream(count: 4_000_000), self.streamOnEventLoops(count: 2_000_000),
+                self.stream(count: 400_000),
+            ]
         )
     }
 
@@ -43,6 +46,8 @@ struct Contenders: Sendable {
         case "event-loop": try await self.onEventLoops(count: count).run()
         case "stream": try await self.stream(count: count).run()
         case "async-on-loop": try await self.asyncOnLoop(count: count).run()
+        case "event-loop-stream": try await self.streamOnEventLoops(count: count).run()
+        case "raw-stream": try await self.rawStream(count: count).run()
         default: try await self.async(inFlight: 64, count: count).run()
         }
     }
@@ -86,5 +91,9 @@ struct Contenders: Sendable {
 
     private func stream(count: Int) -> Contender {
         Contender(name: "backfill, async") { try await self.backfill.serverStream(count: count) }
+    }
+
+    private func streamOnEventLoops(count: Int) -> Contender {
+        Contender(name: "backfill, event loops") { try await self.backfill.serverStreamOnEventLoops(count: count) }
     }
 }

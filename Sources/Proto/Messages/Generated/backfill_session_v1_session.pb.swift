@@ -54,8 +54,12 @@ public struct SessionLimits: ProtoMessage {
     public init() { self.init(version: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -113,8 +117,12 @@ public struct HelloRequest: ProtoMessage {
     public init() { self.init(client: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -129,7 +137,6 @@ extension HelloRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__hello_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.client {
             self.client = try SessionLimits(lifting: pointer.pointee, with: lift.inner)
         }
@@ -154,8 +161,12 @@ public struct HelloResponse: ProtoMessage {
     public init() { self.init(server: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -170,7 +181,6 @@ extension HelloResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__hello_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.server {
             self.server = try SessionLimits(lifting: pointer.pointee, with: lift.inner)
         }
@@ -198,8 +208,12 @@ public struct CancelRequest: ProtoMessage {
     public init() { self.init(streamID: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -214,7 +228,6 @@ extension CancelRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__cancel_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.streamID = message.stream_id
         self.reason = try lift.string(message.reason)
     }
@@ -239,8 +252,12 @@ public struct CancelResponse: ProtoMessage {
     public init() { self.init(wasRunning: false) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -255,7 +272,6 @@ extension CancelResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__cancel_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.wasRunning = message.was_running != 0
     }
 
@@ -278,8 +294,12 @@ public struct PingRequest: ProtoMessage {
     public init() { self.init(nonce: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -294,7 +314,6 @@ extension PingRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__ping_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.nonce = message.nonce
     }
 
@@ -317,8 +336,12 @@ public struct PingResponse: ProtoMessage {
     public init() { self.init(nonce: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -333,7 +356,6 @@ extension PingResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__ping_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.nonce = message.nonce
     }
 
@@ -356,8 +378,12 @@ public struct HealthRequest: ProtoMessage {
     public init() { self.init(service: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -372,7 +398,6 @@ extension HealthRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__health_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.service = try lift.string(message.service)
     }
 
@@ -395,8 +420,12 @@ public struct HealthResponse: ProtoMessage {
     public init() { self.init(status: ServingStatus(rawValue: 0)) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -411,7 +440,6 @@ extension HealthResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__health_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.status = ServingStatus(rawValue: Int32(bitPattern: message.status.rawValue))
     }
 
@@ -427,8 +455,12 @@ public struct WatchRequest: ProtoMessage {
     public init() {}
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -464,8 +496,12 @@ public struct WatchResponse: ProtoMessage {
     public init() { self.init(drain: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -480,7 +516,6 @@ extension WatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__watch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.drain {
             self.drain = try Drain(lifting: pointer.pointee, with: lift.inner)
         }
@@ -513,8 +548,12 @@ public struct Drain: ProtoMessage {
     public init() { self.init(lastAcceptedStreamID: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -529,7 +568,6 @@ extension Drain: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__session__v1__drain__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.lastAcceptedStreamID = message.last_accepted_stream_id
         self.remainingMilliseconds = message.remaining_milliseconds
         self.pingNonce = message.ping_nonce

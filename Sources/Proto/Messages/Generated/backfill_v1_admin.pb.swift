@@ -11,8 +11,12 @@ public struct GetStatusRequest: ProtoMessage {
     public init() {}
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -60,8 +64,12 @@ public struct GetStatusResponse: ProtoMessage {
     public init() { self.init(version: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -125,8 +133,12 @@ public struct EngineStatus: ProtoMessage {
     public init() { self.init(url: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.

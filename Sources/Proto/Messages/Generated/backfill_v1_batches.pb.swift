@@ -133,8 +133,12 @@ public struct Batch: ProtoMessage {
     public init() { self.init(id: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -278,8 +282,12 @@ public struct AibrixExtension: ProtoMessage {
     public init() { self.init(shape: AibrixShape(rawValue: 0)) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -294,7 +302,6 @@ extension AibrixExtension: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__aibrix_extension__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.shape = AibrixShape(rawValue: Int32(bitPattern: message.shape.rawValue))
         self.jobID = try lift.string(message.job_id)
         self.model = try lift.string(message.model)
@@ -331,8 +338,12 @@ public struct RequestCounts: ProtoMessage {
     public init() { self.init(total: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -347,7 +358,6 @@ extension RequestCounts: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__request_counts__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.total = message.total
         self.completed = message.completed
         self.failed = message.failed
@@ -386,8 +396,12 @@ public struct Usage: ProtoMessage {
     public init() { self.init(inputTokens: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -402,7 +416,6 @@ extension Usage: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__usage__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.inputTokens = message.input_tokens
         self.cachedTokens = message.cached_tokens
         self.outputTokens = message.output_tokens
@@ -442,8 +455,12 @@ public struct BatchError: ProtoMessage {
     public init() { self.init(code: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -458,7 +475,6 @@ extension BatchError: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__batch_error__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.code = try lift.string(message.code)
         self.message = try lift.string(message.message)
         self.param = try lift.string(message.param)
@@ -508,8 +524,12 @@ public struct CreateBatchRequest: ProtoMessage {
     public init() { self.init(inputFileID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -575,8 +595,12 @@ public struct CreateBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -591,7 +615,6 @@ extension CreateBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__create_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -616,8 +639,12 @@ public struct GetBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -632,7 +659,6 @@ extension GetBatchRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_batch_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
     }
 
@@ -655,8 +681,12 @@ public struct GetBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -671,7 +701,6 @@ extension GetBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -699,8 +728,12 @@ public struct ListBatchesRequest: ProtoMessage {
     public init() { self.init(limit: 0) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -715,7 +748,6 @@ extension ListBatchesRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__list_batches_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.limit = message.limit
         self.after = try lift.string(message.after)
     }
@@ -743,8 +775,12 @@ public struct ListBatchesResponse: ProtoMessage {
     public init() { self.init(batches: []) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -787,8 +823,12 @@ public struct CancelBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -803,7 +843,6 @@ extension CancelBatchRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_batch_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
     }
 
@@ -826,8 +865,12 @@ public struct CancelBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -842,7 +885,6 @@ extension CancelBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -867,8 +909,12 @@ public struct PauseBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -883,7 +929,6 @@ extension PauseBatchRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__pause_batch_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
     }
 
@@ -906,8 +951,12 @@ public struct PauseBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -922,7 +971,6 @@ extension PauseBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__pause_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -947,8 +995,12 @@ public struct ResumeBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -963,7 +1015,6 @@ extension ResumeBatchRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__resume_batch_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
     }
 
@@ -986,8 +1037,12 @@ public struct ResumeBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1002,7 +1057,6 @@ extension ResumeBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__resume_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -1033,8 +1087,12 @@ public struct RetryBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1087,8 +1145,12 @@ public struct RetryBatchResponse: ProtoMessage {
     public init() { self.init(batch: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1103,7 +1165,6 @@ extension RetryBatchResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__retry_batch_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.batch {
             self.batch = try Batch(lifting: pointer.pointee, with: lift.inner)
         }
@@ -1128,8 +1189,12 @@ public struct DeleteBatchRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1144,7 +1209,6 @@ extension DeleteBatchRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__delete_batch_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
     }
 
@@ -1160,8 +1224,12 @@ public struct DeleteBatchResponse: ProtoMessage {
     public init() {}
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1206,8 +1274,12 @@ public struct ReadResultsRequest: ProtoMessage {
     public init() { self.init(batchID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1222,7 +1294,6 @@ extension ReadResultsRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__read_results_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.batchID = try lift.string(message.batch_id)
         self.line = message.line
         self.offset = message.offset
@@ -1263,8 +1334,12 @@ public struct ReadResultsResponse: ProtoMessage {
     public init() { self.init(data: ByteBuffer()) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -1279,7 +1354,6 @@ extension ReadResultsResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__read_results_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.data = lift.bytes(message.data, field: 1)
         self.nextLine = message.next_line
         self.nextOffset = message.next_offset

@@ -24,8 +24,12 @@ public struct ErrorInfo: ProtoMessage {
     public init() { self.init(reason: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -40,7 +44,6 @@ extension ErrorInfo: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__error_info__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.reason = try lift.string(message.reason)
         self.param = try lift.string(message.param)
         self.retryAfterMilliseconds = message.retry_after_milliseconds

@@ -27,8 +27,12 @@ public struct Model: ProtoMessage {
     public init() { self.init(id: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -43,7 +47,6 @@ extension Model: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__model__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.id = try lift.string(message.id)
         self.createdAt = message.created_at
         self.ownedBy = try lift.string(message.owned_by)
@@ -72,8 +75,12 @@ public struct ListModelsRequest: ProtoMessage {
     public init() { self.init(after: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -88,7 +95,6 @@ extension ListModelsRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__list_models_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.after = try lift.string(message.after)
     }
 
@@ -114,8 +120,12 @@ public struct ListModelsResponse: ProtoMessage {
     public init() { self.init(models: []) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.

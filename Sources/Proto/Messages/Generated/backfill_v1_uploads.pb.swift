@@ -66,8 +66,12 @@ public struct MultipartUpload: ProtoMessage {
     public init() { self.init(id: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -82,7 +86,6 @@ extension MultipartUpload: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__multipart_upload__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.id = try lift.string(message.id)
         self.bytes = message.bytes
         self.createdAt = message.created_at
@@ -136,8 +139,12 @@ public struct UploadPart: ProtoMessage {
     public init() { self.init(id: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -152,7 +159,6 @@ extension UploadPart: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__upload_part__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.id = try lift.string(message.id)
         self.uploadID = try lift.string(message.upload_id)
         self.createdAt = message.created_at
@@ -194,8 +200,12 @@ public struct CreateUploadRequest: ProtoMessage {
     public init() { self.init(filename: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -210,7 +220,6 @@ extension CreateUploadRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__create_upload_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.filename = try lift.string(message.filename)
         self.purpose = try lift.string(message.purpose)
         self.bytes = message.bytes
@@ -244,8 +253,12 @@ public struct CreateUploadResponse: ProtoMessage {
     public init() { self.init(upload: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -260,7 +273,6 @@ extension CreateUploadResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__create_upload_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.upload {
             self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
@@ -285,8 +297,12 @@ public struct GetUploadRequest: ProtoMessage {
     public init() { self.init(uploadID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -301,7 +317,6 @@ extension GetUploadRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_upload_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.uploadID = try lift.string(message.upload_id)
     }
 
@@ -324,8 +339,12 @@ public struct GetUploadResponse: ProtoMessage {
     public init() { self.init(upload: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -340,7 +359,6 @@ extension GetUploadResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__get_upload_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.upload {
             self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
@@ -371,8 +389,12 @@ public struct ListPartsRequest: ProtoMessage {
     public init() { self.init(uploadID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -387,7 +409,6 @@ extension ListPartsRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__list_parts_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.uploadID = try lift.string(message.upload_id)
         self.limit = message.limit
         self.after = try lift.string(message.after)
@@ -417,8 +438,12 @@ public struct ListPartsResponse: ProtoMessage {
     public init() { self.init(parts: []) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -464,8 +489,12 @@ public struct BeginPartRequest: ProtoMessage {
     public init() { self.init(uploadID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -480,7 +509,6 @@ extension BeginPartRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__begin_part_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.uploadID = try lift.string(message.upload_id)
         if message._expected_bytes_case.rawValue == 2 { self.expectedBytes = message.expected_bytes }
     }
@@ -511,8 +539,12 @@ public struct BeginPartResponse: ProtoMessage {
     public init() { self.init(partID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -527,7 +559,6 @@ extension BeginPartResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__begin_part_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.partID = try lift.string(message.part_id)
         self.maximumChunkBytes = message.maximum_chunk_bytes
     }
@@ -555,8 +586,12 @@ public struct CompletePartRequest: ProtoMessage {
     public init() { self.init(partID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -571,7 +606,6 @@ extension CompletePartRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__complete_part_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.partID = try lift.string(message.part_id)
         self.bytes = message.bytes
     }
@@ -596,8 +630,12 @@ public struct CompletePartResponse: ProtoMessage {
     public init() { self.init(part: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -612,7 +650,6 @@ extension CompletePartResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__complete_part_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.part {
             self.part = try UploadPart(lifting: pointer.pointee, with: lift.inner)
         }
@@ -643,8 +680,12 @@ public struct ComposeUploadRequest: ProtoMessage {
     public init() { self.init(uploadID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -692,8 +733,12 @@ public struct ComposeUploadResponse: ProtoMessage {
     public init() { self.init(upload: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -708,7 +753,6 @@ extension ComposeUploadResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__compose_upload_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.upload {
             self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }
@@ -733,8 +777,12 @@ public struct CancelUploadRequest: ProtoMessage {
     public init() { self.init(uploadID: "") }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -749,7 +797,6 @@ extension CancelUploadRequest: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_upload_request__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.uploadID = try lift.string(message.upload_id)
     }
 
@@ -772,8 +819,12 @@ public struct CancelUploadResponse: ProtoMessage {
     public init() { self.init(upload: nil) }
 
     /// Decodes a message; every byte sequence is either a value or an error.
-    public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-        self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+    public init(
+        serialized bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
+        limits: ProtoDecodingLimits
+    ) throws(ProtoDecodingError) {
+        self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
     }
 
     /// Calls `body` once with the message ready to be written.
@@ -788,7 +839,6 @@ extension CancelUploadResponse: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { backfill__v1__cancel_upload_response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.upload {
             self.upload = try MultipartUpload(lifting: pointer.pointee, with: lift.inner)
         }

@@ -35,8 +35,12 @@ extension Envelope {
         public init() { self.init(service: "") }
 
         /// Decodes a message; every byte sequence is either a value or an error.
-        public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-            self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+        public init(
+            serialized bytes: UnsafeRawBufferPointer,
+            in buffer: ByteBuffer?,
+            limits: ProtoDecodingLimits
+        ) throws(ProtoDecodingError) {
+            self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
         }
 
         /// Calls `body` once with the message ready to be written.
@@ -91,8 +95,12 @@ extension Envelope {
         public init() { self.init(key: "") }
 
         /// Decodes a message; every byte sequence is either a value or an error.
-        public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-            self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+        public init(
+            serialized bytes: UnsafeRawBufferPointer,
+            in buffer: ByteBuffer?,
+            limits: ProtoDecodingLimits
+        ) throws(ProtoDecodingError) {
+            self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
         }
 
         /// Calls `body` once with the message ready to be written.
@@ -109,7 +117,6 @@ extension Envelope.KeyValue: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { ttrpc__key_value__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.key = try lift.string(message.key)
         self.value = try lift.string(message.value)
     }
@@ -138,8 +145,12 @@ extension Envelope {
         public init() { self.init(status: nil) }
 
         /// Decodes a message; every byte sequence is either a value or an error.
-        public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-            self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+        public init(
+            serialized bytes: UnsafeRawBufferPointer,
+            in buffer: ByteBuffer?,
+            limits: ProtoDecodingLimits
+        ) throws(ProtoDecodingError) {
+            self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
         }
 
         /// Calls `body` once with the message ready to be written.
@@ -156,7 +167,6 @@ extension Envelope.Response: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { ttrpc__response__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         if let pointer = message.status {
             self.status = try Envelope.Status(lifting: pointer.pointee, with: lift.inner)
         }
@@ -190,8 +200,12 @@ extension Envelope {
         public init() { self.init(code: 0) }
 
         /// Decodes a message; every byte sequence is either a value or an error.
-        public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-            self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+        public init(
+            serialized bytes: UnsafeRawBufferPointer,
+            in buffer: ByteBuffer?,
+            limits: ProtoDecodingLimits
+        ) throws(ProtoDecodingError) {
+            self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
         }
 
         /// Calls `body` once with the message ready to be written.
@@ -242,8 +256,12 @@ extension Envelope {
         public init() { self.init(typeURL: "") }
 
         /// Decodes a message; every byte sequence is either a value or an error.
-        public init(serialized bytes: ByteBuffer, limits: ProtoDecodingLimits) throws(ProtoDecodingError) {
-            self = try ProtoCodec.decode(Self.self, from: bytes, limits: limits)
+        public init(
+            serialized bytes: UnsafeRawBufferPointer,
+            in buffer: ByteBuffer?,
+            limits: ProtoDecodingLimits
+        ) throws(ProtoDecodingError) {
+            self = try ProtoCodec.decode(Self.self, from: bytes, in: buffer, limits: limits)
         }
 
         /// Calls `body` once with the message ready to be written.
@@ -260,7 +278,6 @@ extension Envelope.AnyMessage: ProtobufCConvertible {
     static func initialize(_ message: UnsafeMutablePointer<CMessage>) { ttrpc__any_message__init(message) }
 
     init(lifting message: borrowing CMessage, with lift: ProtoLift) throws(ProtoDecodingError) {
-        self.init()
         self.typeURL = try lift.string(message.type_url)
         self.value = lift.bytes(message.value, field: 2)
     }

@@ -126,7 +126,7 @@ extension ProtoArena {
     /// The bytes where they are, since they may be a megabyte: the message that is encoded keeps their storage.
     func bytes(_ value: ByteBuffer) throws(ProtoEncodingError) -> ProtobufCBinaryData {
         guard self.take(value.readableBytes) else { throw .tooLarge }
-        return value.withUnsafeReadableBytesWithStorageManagement { bytes, _ in
+        return value.withUnsafeReadableBytes { bytes in
             ProtobufCBinaryData(
                 len: bytes.count,
                 data: UnsafeMutablePointer(mutating: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))

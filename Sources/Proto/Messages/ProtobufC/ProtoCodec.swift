@@ -8,10 +8,11 @@ enum ProtoCodec {
 
     static func decode<Message: ProtobufCConvertible>(
         _: Message.Type,
-        from bytes: ByteBuffer,
+        from bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?,
         limits: ProtoDecodingLimits
     ) throws(ProtoDecodingError) -> Message {
-        guard bytes.readableBytes <= limits.maximumMessageBytes else { throw .tooLarge }
+        guard bytes.count <= limits.maximumMessageBytes else { throw .tooLarge }
         return try ProtoArena.with(limit: limits.maximumDecodedBytes) { arena throws(ProtoDecodingError) in
             // The defaults also hold the descriptor, which has no stable address as an imported constant.
             guard let defaults = try? arena.allocate(Message.CMessage.self) else { throw .malformed }
@@ -19,17 +20,15 @@ enum ProtoCodec {
             let descriptor = UnsafeRawPointer(defaults).assumingMemoryBound(to: ProtobufCMessage.self).pointee
                 .descriptor
             var allocator = arena.allocator
-            return try bytes.withUnsafeReadableBytes { source throws(ProtoDecodingError) in
-                let unpacked = protobuf_c_message_unpack(
-                    descriptor,
-                    &allocator,
-                    source.count,
-                    source.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                )
-                guard let unpacked else { throw .malformed }
-                let message = UnsafeMutableRawPointer(unpacked).assumingMemoryBound(to: Message.CMessage.self)
-                return try Message(lifting: message.pointee, with: ProtoLift(of: source, in: bytes))
-            }
+            let unpacked = protobuf_c_message_unpack(
+                descriptor,
+                &allocator,
+                bytes.count,
+                bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            )
+            guard let unpacked else { throw .malformed }
+            let message = UnsafeMutableRawPointer(unpacked).assumingMemoryBound(to: Message.CMessage.self)
+            return try Message(lifting: message.pointee, with: ProtoLift(of: bytes, in: buffer))
         }
     }
 

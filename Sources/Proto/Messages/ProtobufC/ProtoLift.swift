@@ -6,7 +6,7 @@ struct ProtoLift {
     /// Bytes stay where they arrived unless that would keep this many times as much memory.
     static let largestSharing = 128
 
-    /// What the message that is lifted was decoded from; nil for one inside of another, whose bytes are copied.
+    /// What the message that is lifted was decoded from; nil: its bytes are copied.
     private let source: (bytes: UnsafeRawBufferPointer, buffer: ByteBuffer)?
     /// Fewer bytes are copied.
     private let fewestShared: Int
@@ -19,10 +19,10 @@ struct ProtoLift {
 
     /// - Parameters:
     ///   - bytes: the encoded message.
-    ///   - buffer: where it stands.
-    init(of bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer) {
-        self.source = (bytes, buffer)
-        self.fewestShared = buffer.storageCapacity / Self.largestSharing
+    ///   - buffer: where it stands; nil: in memory that is not shared.
+    init(of bytes: UnsafeRawBufferPointer, in buffer: ByteBuffer?) {
+        self.source = buffer.map { (bytes, $0) }
+        self.fewestShared = buffer.map { $0.storageCapacity / Self.largestSharing } ?? .max
     }
 
     /// For a message inside of the one that is lifted.
@@ -45,7 +45,12 @@ struct ProtoLift {
         {
             return slice
         }
-        return ByteBuffer(bytes: UnsafeRawBufferPointer(start: base, count: data.len))
+        var copy = ByteBufferAllocator().buffer(capacity: data.len)
+        copy.writeWithUnsafeMutableBytes(minimumWritableBytes: data.len) { memory in
+            memory.copyMemory(from: UnsafeRawBufferPointer(start: base, count: data.len))
+            return data.len
+        }
+        return copy
     }
 
     func message<Message: ProtobufCConvertible>(

@@ -129,6 +129,12 @@ struct ClientConnectionStateMachine<Call> {
         self.remove(streamID)?.call
     }
 
+    /// The call whose stream data frames may be for.
+    func stream(_ streamID: UInt32) -> Call? {
+        guard let stream = self.streams[streamID], stream.isStream else { return nil }
+        return stream.call
+    }
+
     /// A data frame came in. Call `forget` when it was the last of its stream.
     mutating func dataReceived(streamID: UInt32) -> DataAction {
         guard let stream = self.streams[streamID] else { return .ignore }

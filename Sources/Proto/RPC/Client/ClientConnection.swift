@@ -16,18 +16,20 @@ final class ClientConnection: Sendable {
         case forget(ClientCall)
         /// A stream and its request envelope.
         case open(ClientStream, ByteBuffer)
-        /// A message of a stream.
+        /// A message of a stream from before its id was known.
         case message(ClientStream, ByteBuffer)
+        /// A stream has messages to be taken.
+        case messages(ClientStream)
         /// No more messages follow on a stream.
         case halfClose(ClientStream)
         /// Its caller has left a stream.
         case leave(ClientStream)
-        /// A request to an engine.
-        case begin(InferenceCall)
-        /// Such a request may have something to send.
-        case goOn(InferenceCall)
-        /// Nobody wants its answer any more.
-        case leaveCall(InferenceCall)
+        /// A stream whose owner is told what comes.
+        case begin(any ClientEventStream)
+        /// Such a stream may have something to send.
+        case goOn(any ClientEventStream)
+        /// Nobody wants its messages any more.
+        case leaveEvents(any ClientStreamHandle)
     }
 
     let endpoint: RPCClient.Endpoint
@@ -202,21 +204,25 @@ final class ClientConnection: Sendable {
         self.leave()
     }
 
-    /// Sends a request to an engine; false: the connection is gone. `enter` has to come before.
-    func begin(_ call: InferenceCall) -> Bool {
-        guard self.eventLoop.inEventLoop else { return self.submit(.begin(call)) }
-        self.handler.value.begin(call)
+    /// Opens a stream whose owner is told what comes; false: the connection is gone. `enter` has to come before.
+    func begin(_ stream: any ClientEventStream) -> Bool {
+        guard self.eventLoop.inEventLoop else { return self.submit(.begin(stream)) }
+        self.handler.value.begin(stream)
         return true
     }
 
-    /// A request to an engine may have something to send.
-    func goOn(_ call: InferenceCall) {
-        if self.eventLoop.inEventLoop { self.handler.value.send(call) } else { self.submit(.goOn(call)) }
+    /// Such a stream may have something to send.
+    func goOn(_ stream: any ClientEventStream) {
+        if self.eventLoop.inEventLoop { self.handler.value.send(stream) } else { self.submit(.goOn(stream)) }
     }
 
-    /// Nobody wants the answer to a request any more.
-    func leave(_ call: InferenceCall) {
-        if self.eventLoop.inEventLoop { self.handler.value.leave(call) } else { self.submit(.leaveCall(call)) }
+    /// Nobody wants its messages any more.
+    func leave(_ stream: any ClientStreamHandle) {
+        if self.eventLoop.inEventLoop {
+            self.handler.value.leave(stream)
+        } else {
+            self.submit(.leaveEvents(stream))
+        }
     }
 
     /// A stream has room for a frame that was held back.
@@ -291,9 +297,12 @@ final class ClientConnection: Sendable {
                 callback.finish(.failure(RPCError(code: .unavailable, message: message, notSent: true)))
             case .open(let stream, _):
                 stream.fail(RPCError(code: .unavailable, message: message, notSent: true), atOnce: true)
-            case .begin(let call):
-                call.failed(RPCError(code: .unavailable, message: message, notSent: true))
-            case .forget, .message, .halfClose, .leave, .goOn, .leaveCall: break
+            case .begin(let stream):
+                stream.failed(RPCError(code: .unavailable, message: message, notSent: true))
+            case .messages(let stream):
+                // So that who sends the next one looks after the stream.
+                _ = stream.takeMessages()
+            case .forget, .message, .halfClose, .leave, .goOn, .leaveEvents: break
             }
         }
         self.outbound.close()

@@ -24,14 +24,19 @@ extension ClientConnectionHandler {
             case .message(let stream, let data):
                 messageBytes += data.readableBytes
                 self.send(data, on: stream, flags: stream.state.withMachine { $0.send() }, context: context)
+            case .messages(let stream):
+                let messages = stream.takeMessages()
+                messageBytes += messages.messageBytes
+                guard stream.state.withMachine({ $0.send() }) != nil else { continue }
+                for frames in messages.frames { self.writer.append(frames: frames, to: context) }
             case .halfClose(let stream):
                 let flags = stream.state.withMachine { $0.halfClose() }
                 self.send(ByteBuffer(), on: stream, flags: flags, context: context)
             case .leave(let stream):
                 self.leave(stream, context: context)
-            case .begin(let call): self.begin(call)
-            case .goOn(let call): self.send(call)
-            case .leaveCall(let call): self.leave(call)
+            case .begin(let stream): self.begin(stream)
+            case .goOn(let stream): self.send(stream)
+            case .leaveEvents(let stream): self.leave(stream)
             }
         }
         self.batch.removeAll(keepingCapacity: true)

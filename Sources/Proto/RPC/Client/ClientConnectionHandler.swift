@@ -30,10 +30,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// Whether frames of calls from the event loop are about to be flushed.
     var willFlush = false
     var held = HeldFrame()
-    /// Calls whose callers are to be told once all that has come is taken in.
-    var arrived: [InferenceCall] = []
-    /// Calls that have something to send and wait for room in the socket.
-    var blocked: [InferenceCall] = []
+    /// Streams whose owners are to be told once all that has come is taken in.
+    var arrived: [any ClientEventStream] = []
+    /// Streams that have something to send and wait for room in the socket.
+    var blocked: [any ClientEventStream] = []
 
     let hello: HelloRequest
     let keepAliveSettings: KeepAlive?
@@ -96,7 +96,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     func readFrames(_ context: ChannelHandlerContext) {
         do throws(FrameError) {
-            while self.held.frame == nil, let event = try self.decoder.next() {
+            while self.held.frame == nil {
+                if let run = self.decoder.run(), self.take(run) { continue }
+                guard let event = try self.decoder.next() else { return }
                 switch event {
                 case .frame(let frame): self.received(frame, context: context)
                 case .oversized(let header): self.receivedOversized(header)
@@ -128,7 +130,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             case .call(let call): call.finish(outcome)
             case .callback(let callback): callback.finish(outcome)
             case .stream(let stream): stream.state.withMachine { $0.responseReceived(outcome) }
-            case .inference(let call): self.answered(call, outcome)
+            case .events(let stream): self.answered(stream, outcome)
             case .session(let call): self.answered(call, outcome, context: context)
             }
         case .data:
@@ -150,8 +152,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             break
         case .deliver(.session):
             self.watched(frame, context: context)
-        case .deliver(.inference(let call)):
-            self.received(frame, for: call)
+        case .deliver(.events(let stream)):
+            self.received(frame, for: stream)
         case .deliver(.stream(let stream)):
             switch stream.state.withMachine({ $0.dataReceived(flags: frame.flags, data: frame.data) }) {
             case .accepted: break
@@ -160,6 +162,22 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             case .windowFull:
                 self.hold(frame, patience: self.patience, context: context)
             }
+        }
+    }
+
+    /// Takes the messages of a run, or the first of them. False: none was; they are to come one by one.
+    private func take(_ run: FrameRun) -> Bool {
+        switch self.machine.stream(run.streamID) {
+        case .events(let stream):
+            self.decoder.consume(run)
+            self.received(run, for: stream)
+            return true
+        case .stream(let stream):
+            let taken = stream.state.withMachine { $0.dataReceived(run) }
+            self.decoder.consume(run, messages: taken)
+            return taken > 0
+        default:
+            return false
         }
     }
 

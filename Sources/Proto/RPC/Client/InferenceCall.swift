@@ -1,4 +1,5 @@
 public import NIOCore
+import ProtoFraming
 public import ProtoMessages
 import Synchronization
 
@@ -16,9 +17,33 @@ public enum InferenceArrival: Sendable, Equatable {
 
 /// One request to an engine without a task, for code that lives on event loops: `RPCClient.infer` begins it.
 ///
-/// It is over with its end, its failure, its deadline or `cancel`, whichever comes first; whoever does not want the answer
-/// any more has to call `cancel`. The engine is held back while nothing is taken.
+/// It is over with its end, its failure, its deadline or `cancel`, whichever comes first, and when nobody holds it any more.
+/// The engine is held back while nothing is taken.
 public final class InferenceCall: Sendable {
+    private let attempts: InferenceAttempts
+
+    init(_ attempts: InferenceAttempts) {
+        self.attempts = attempts
+    }
+
+    /// Who lets go of a call does not want its answer.
+    deinit {
+        self.attempts.cancel()
+    }
+
+    /// What has come next; nil: nothing yet, and `onArrival` will be called. On any thread, by one consumer.
+    public func take() -> InferenceArrival? {
+        self.attempts.take()
+    }
+
+    /// Nobody wants the answer any more: the engine is told unless it has ended. Nothing is told after it.
+    public func cancel() {
+        self.attempts.cancel()
+    }
+}
+
+/// What a call does, apart from who holds it: the connections refer to this.
+final class InferenceAttempts: ClientEventStream {
     private struct State {
         var machine: InferenceCallStateMachine
         var attempts: CallAttemptsStateMachine
@@ -49,14 +74,13 @@ public final class InferenceCall: Sendable {
         self.client = client
         self.options = options
         self.eventLoop = eventLoop
-        self.deadline = .now() + TimeAmount(clamping: options.timeout)
+        self.deadline = .now() + options.timeLimit
         // Once it was accepted the call may have run, and then it is the caller's to make it again.
         let attempts = client.attempts(mayRunTwice: false)
         self.state = Mutex(State(machine: machine, attempts: attempts, onArrival: onArrival))
     }
 
-    /// What has come next; nil: nothing yet, and `onArrival` will be called. On any thread, by one consumer.
-    public func take() -> InferenceArrival? {
+    func take() -> InferenceArrival? {
         let (arrival, granting) = self.state.withLock { state -> (InferenceArrival?, ClientConnection?) in
             let arrival = state.machine.take()
             return (arrival, state.machine.hasGrant ? state.connection : nil)
@@ -65,8 +89,7 @@ public final class InferenceCall: Sendable {
         return arrival
     }
 
-    /// Nobody wants the answer any more: the engine is told unless it has ended. Nothing is told after it.
-    public func cancel() {
+    func cancel() {
         let left = self.state.withLock { state -> ClientConnection? in
             state.onArrival = nil
             guard !state.isOver else { return nil }
@@ -155,16 +178,25 @@ public final class InferenceCall: Sendable {
 
     // MARK: - For the channel handler
 
-    /// What opens the stream.
-    func head(now: NIODeadline) -> FrameEncoding.Head {
-        FrameEncoding.Head(
+    func appendRequest(
+        streamID: UInt32,
+        now: NIODeadline,
+        maximumDataBytes: Int,
+        to buffer: inout ByteBuffer
+    ) throws(RPCError) {
+        let head = FrameEncoding.Head(
             names: InferenceService.infer.encodedNames,
             timeoutNanoseconds: max(1, (self.deadline - now).nanoseconds),
             metadata: self.options.encodedMetadata
         )
+        try FrameEncoding.append(
+            head,
+            behind: .init(streamID: streamID, type: .request, flags: StreamKind.bidirectional.openingFlags),
+            maximumDataBytes: maximumDataBytes,
+            to: &buffer
+        )
     }
 
-    /// The stream is about to be written. False: nobody wants it any more.
     func began(streamID: UInt32) -> Bool {
         self.state.withLock { state in
             guard !state.isOver, state.connection != nil else { return false }
@@ -173,38 +205,36 @@ public final class InferenceCall: Sendable {
         }
     }
 
-    /// The stream; nil when there is none.
     var streamID: UInt32? { self.state.withLock { $0.streamID } }
 
-    /// The next message to send on a connection and its stream; nil: none now.
-    func next(on connection: ClientConnection) -> (streamID: UInt32, message: InferRequest)? {
-        self.state.withLock { state in
+    func appendNext(
+        on connection: ClientConnection,
+        maximumDataBytes: Int,
+        to buffer: inout ByteBuffer
+    ) throws(RPCError) -> Bool {
+        let next = self.state.withLock { state -> (streamID: UInt32, message: InferRequest)? in
             guard state.connection === connection, let streamID = state.streamID, let message = state.machine.next()
             else { return nil }
             return (streamID, message)
         }
+        guard let next else { return false }
+        return try FrameEncoding.append(
+            next.message,
+            behind: .init(streamID: next.streamID, type: .data),
+            maximumDataBytes: maximumDataBytes,
+            to: &buffer
+        )
     }
 
-    /// What follows from a message.
-    struct Consequences {
-        /// There may be more to send.
-        var send = false
-        /// Tell of it (`tellArrival`), once all that has come is taken in.
-        var tell = false
-    }
-
-    /// A message of the stream came.
-    /// - Throws: INTERNAL when it must not come; the stream is to be left.
-    func received(_ data: ByteBuffer) throws(RPCError) -> Consequences {
+    func received(_ data: ByteBuffer) throws(RPCError) -> ClientStreamConsequences {
         let message: InferResponse = try RPCClient.decode(data)
         return try self.state.withLock { state throws(RPCError) in
-            guard !state.isOver else { return Consequences() }
+            guard !state.isOver else { return ClientStreamConsequences() }
             let isCredit = try state.machine.received(message)
-            return Consequences(send: isCredit, tell: state.machine.shouldTell())
+            return ClientStreamConsequences(send: isCredit, tell: state.machine.shouldTell())
         }
     }
 
-    /// The server has ended the stream. True: tell of it.
     func ended() -> Bool {
         self.finish { state in
             do throws(RPCError) {
@@ -215,7 +245,7 @@ public final class InferenceCall: Sendable {
         }
     }
 
-    /// The attempt has failed: the call goes on elsewhere if it was not run, or is over. What came before is good.
+    /// The call goes on elsewhere if it was not run, or is over.
     func failed(_ error: RPCError) {
         let connection = self.state.withLock { $0.connection }
         guard let connection else { return }
@@ -242,7 +272,6 @@ public final class InferenceCall: Sendable {
         }
     }
 
-    /// Tells the consumer that there is something to take.
     func tellArrival() {
         self.state.withLock { $0.onArrival }?()
     }
@@ -295,14 +324,14 @@ extension RPCClient {
         on eventLoop: any EventLoop,
         onArrival: @escaping @Sendable () -> Void
     ) -> InferenceCall {
-        let call = InferenceCall(
+        let attempts = InferenceAttempts(
             self,
             machine: InferenceCallStateMachine(head: head, body: body),
             options: options,
             eventLoop: eventLoop,
             onArrival: onArrival
         )
-        call.attempt()
-        return call
+        attempts.attempt()
+        return InferenceCall(attempts)
     }
 }

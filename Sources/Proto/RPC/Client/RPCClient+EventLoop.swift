@@ -43,7 +43,7 @@ extension RPCClient {
         }
     }
 
-    private func connectionNow(_ options: CallOptions) throws(RPCError) -> ClientConnection {
+    func connectionNow(_ options: CallOptions) throws(RPCError) -> ClientConnection {
         switch self.links.choose(lane: options.lane, endpoint: options.endpoint) {
         case .connection(let connection): return connection
         case .fail(let error): throw error

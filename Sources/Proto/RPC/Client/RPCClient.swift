@@ -162,8 +162,16 @@ public final class RPCClient: Service {
 
     @inlinable
     static func decode<Response: ProtoMessage>(_ payload: ByteBuffer) throws(RPCError) -> Response {
+        try payload.withUnsafeReadableBytes { bytes throws(RPCError) in try self.decode(bytes, in: payload) }
+    }
+
+    @inlinable
+    static func decode<Response: ProtoMessage>(
+        _ bytes: UnsafeRawBufferPointer,
+        in buffer: ByteBuffer?
+    ) throws(RPCError) -> Response {
         do throws(ProtoDecodingError) {
-            return try Response(serialized: payload)
+            return try Response(serialized: bytes, in: buffer, limits: .default)
         } catch {
             throw RPCError(code: .internal, message: "the server's answer is not a valid \(Response.self)")
         }
@@ -180,6 +188,12 @@ struct RPCMethodCall: Sendable {
 extension RPCMethod {
     @usableFromInline var call: RPCMethodCall {
         RPCMethodCall(names: self.encodedNames, isIdempotent: self.isIdempotent)
+    }
+}
+
+extension RPCServerStreamMethod {
+    @usableFromInline var call: RPCMethodCall {
+        RPCMethodCall(names: self.encodedNames, isIdempotent: false)
     }
 }
 

@@ -13,7 +13,7 @@ final class FrameWriter {
     /// Gathered bytes are handed to the channel at this size.
     private static let gatherBytes = 128 << 10
     /// Frames encoded here are sent at this size, though more follow: the other side works on them meanwhile.
-    private static let flushBytes = 32 << 10
+    static let flushBytes = 32 << 10
 
     // Appended to for each frame: the check costs more than the access, during which nothing else comes in here.
     @exclusivity(unchecked) private var gathered = ByteBuffer()
@@ -55,20 +55,18 @@ final class FrameWriter {
         }
     }
 
-    /// Adds a frame that `encode` appends behind those gathered: a message is written once, where it is sent from.
+    /// Adds frames that `encode` appends behind those gathered: a message is written once, where it is sent from.
     ///
-    /// - Throws: what `encode` throws; it must have appended nothing then.
+    /// - Throws: what `encode` throws; what it has appended before is whole frames.
     func append(
         to context: ChannelHandlerContext,
         _ encode: (inout ByteBuffer) throws(RPCError) -> Void
     ) throws(RPCError) {
-        let before = self.gathered.readableBytes
-        try encode(&self.gathered)
-        guard self.gathered.readableBytes > before else { return }
-        self.needsFlush = true
-        if self.gathered.readableBytes >= Self.flushBytes {
-            self.flush(to: context)
+        defer {
+            if self.gathered.readableBytes > 0 { self.needsFlush = true }
+            if self.gathered.readableBytes >= Self.flushBytes { self.flush(to: context) }
         }
+        try encode(&self.gathered)
     }
 
     /// Sends what was added since the last flush.

@@ -58,7 +58,7 @@ extension RPCError {
     }
 
     /// A peer broke the protocol.
-    static func protocolViolation(_ message: String) -> RPCError {
+    @usableFromInline static func protocolViolation(_ message: String) -> RPCError {
         RPCError(code: .invalidArgument, message: message)
     }
 }

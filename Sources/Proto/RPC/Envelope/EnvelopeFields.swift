@@ -1,6 +1,7 @@
 import ProtoMessages
 
 /// The fields of an envelope around its payload: their sizes first, so that all is written at once.
+@usableFromInline
 struct EnvelopeFields {
     /// What a request tells besides its payload; nil: a response, or no such fields.
     private let head: FrameEncoding.Head?

@@ -1,11 +1,12 @@
-import NIOCore
+public import NIOCore
 import ProtoFraming
-import ProtoMessages
+public import ProtoMessages
 
 /// Encodes the data of frames, and whole frames where they go straight behind others that wait to be sent.
 ///
 /// The size of all is known before the first byte is written: what is too long takes no memory, and a message is written
 /// once, where it stays. The bytes are those that the generated `Envelope` types give.
+@usableFromInline
 enum FrameEncoding {
     /// What a request envelope tells besides its payload.
     struct Head {
@@ -17,6 +18,7 @@ enum FrameEncoding {
     }
 
     /// The header of a frame but for its length.
+    @usableFromInline
     struct Header {
         var streamID: UInt32
         var type: FrameType
@@ -95,7 +97,9 @@ enum FrameEncoding {
     /// - Returns: false, having appended nothing, when it may not.
     /// - Throws: RESOURCE_EXHAUSTED, having appended nothing, when the frame's data would be longer than
     ///   `maximumDataBytes` (G5-04).
-    @discardableResult static func append(
+    @usableFromInline
+    @discardableResult
+    static func append(
         _ message: some ProtoMessage,
         in fields: EnvelopeFields? = nil,
         behind header: Header? = nil,

@@ -14,7 +14,8 @@ public struct RPCRouter: Sendable {
     typealias ImmediateHandler = @Sendable (RequestEnvelope, UInt32, any SessionPeer) throws(RPCError) -> Void
 
     /// Makes what answers a stream on the connection's event loop.
-    typealias ResponderFactory = @Sendable (RPCStreamWaker, RPCContext) -> any StreamResponder
+    @usableFromInline
+    typealias ResponderFactory = @Sendable (RPCStreamWaker, RPCContext) -> StreamResponder
 
     /// Takes the answer of a call on the event loop.
     @usableFromInline
@@ -223,29 +224,36 @@ public struct RPCRouter: Sendable {
     /// - Parameters:
     ///   - method: the method's name and types.
     ///   - responder: makes what answers one call, on its event loop. The waker is for what happens elsewhere.
+    @inlinable
     public mutating func registerOnEventLoop<Responder: RPCStreamResponder>(
         _ method: RPCBidirectionalMethod<Responder.Request, Responder.Response>,
         responder: @escaping @Sendable (RPCStreamWaker, RPCContext) -> Responder
     ) {
-        self.add(
-            .events(.bidirectional) { TypedStreamResponder(responder($0, $1)) },
-            service: method.service,
-            name: method.name,
-            roles: method.roles
-        )
+        self.addResponder(.bidirectional, service: method.service, name: method.name, roles: method.roles) {
+            StreamResponder(responder($0, $1))
+        }
     }
 
     /// Adds a method that answers with a stream and is answered by responders; see the other `registerOnEventLoop`.
+    @inlinable
     public mutating func registerOnEventLoop<Responder: RPCStreamResponder>(
         _ method: RPCServerStreamMethod<Responder.Request, Responder.Response>,
         responder: @escaping @Sendable (RPCStreamWaker, RPCContext) -> Responder
     ) {
-        self.add(
-            .events(.serverStream) { TypedStreamResponder(responder($0, $1)) },
-            service: method.service,
-            name: method.name,
-            roles: method.roles
-        )
+        self.addResponder(.serverStream, service: method.service, name: method.name, roles: method.roles) {
+            StreamResponder(responder($0, $1))
+        }
+    }
+
+    @usableFromInline
+    mutating func addResponder(
+        _ kind: StreamKind,
+        service: String,
+        name: String,
+        roles: RPCRoles,
+        _ make: @escaping ResponderFactory
+    ) {
+        self.add(.events(kind, make), service: service, name: name, roles: roles)
     }
 
     /// Adds a method of the protocol's own, unless the router has it. It must not wait for a free thread.

@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 public import ProtoMessages
 
 /// Answers one stream on its connection's event loop, without a task: at a fraction of what a handler with a task costs.
@@ -39,26 +39,33 @@ public enum RPCStreamStep<Response: ProtoMessage>: Sendable, Equatable {
     case failed(RPCError)
 }
 
-/// What a connection needs of a responder, without its types.
-protocol StreamResponder: AnyObject {
-    func received(_ data: ByteBuffer) throws(RPCError)
-    func receivedEnd() throws(RPCError)
-    func ended(_ error: RPCError)
-    /// Appends the frame of the next message, if there is one and room for it.
+/// What a connection needs of a responder, without its types: closures that are made where the types are known, so that
+/// the code around a message is that of its type and not generic at run time.
+@usableFromInline
+struct StreamResponder {
+    /// A message came; throws what the responder throws, and INVALID_ARGUMENT when it cannot be read.
+    @usableFromInline let received: (_ data: ByteBuffer) throws(RPCError) -> Void
+    @usableFromInline let receivedEnd: () throws(RPCError) -> Void
+    @usableFromInline let ended: (RPCError) -> Void
+    /// Appends the frames of messages while there are any and room for them, until `buffer` holds `fullBytes`.
+    /// `reserve` takes room for a message of so many bytes, or gives false.
     ///
-    /// - Parameter reserve: takes room for a message of so many bytes, or gives false.
-    /// - Throws: RESOURCE_EXHAUSTED when the message does not fit into a frame (G5-04).
-    func appendNext(
-        behind header: FrameEncoding.Header,
-        maximumDataBytes: Int,
-        to buffer: inout ByteBuffer,
-        reserve: (Int) -> Bool
-    ) throws(RPCError) -> StreamResponderStep
+    /// Throws RESOURCE_EXHAUSTED when a message does not fit into a frame (G5-04); those before it were appended.
+    @usableFromInline let appendMessages:
+        (
+            _ header: FrameEncoding.Header,
+            _ maximumDataBytes: Int,
+            _ fullBytes: Int,
+            _ buffer: inout ByteBuffer,
+            _ reserve: (Int) -> Bool
+        ) throws(RPCError) -> StreamResponderStep
 }
 
 /// What came of asking a responder.
+@usableFromInline
 enum StreamResponderStep: Equatable {
-    case appended
+    /// The buffer is full; there may be more.
+    case full
     /// There is no room yet; the message is kept.
     case held
     case wait
@@ -66,62 +73,55 @@ enum StreamResponderStep: Equatable {
     case failed(RPCError)
 }
 
-/// Reads and writes the messages of a responder.
-final class TypedStreamResponder<Base: RPCStreamResponder>: StreamResponder {
-    private let base: Base
-    /// A message for which there was no room.
-    private var held: Base.Response?
-
-    init(_ base: Base) {
-        self.base = base
-    }
-
-    func received(_ data: ByteBuffer) throws(RPCError) {
-        let message: Base.Request
-        do throws(ProtoDecodingError) {
-            message = try Base.Request(serialized: data)
-        } catch {
-            throw .protocolViolation("a message of the stream is not a valid \(Base.Request.self)")
-        }
-        try self.base.received(message)
-    }
-
-    func receivedEnd() throws(RPCError) {
-        try self.base.receivedEnd()
-    }
-
-    func ended(_ error: RPCError) {
-        self.held = nil
-        self.base.ended(error)
-    }
-
-    func appendNext(
-        behind header: FrameEncoding.Header,
-        maximumDataBytes: Int,
-        to buffer: inout ByteBuffer,
-        reserve: (Int) -> Bool
-    ) throws(RPCError) -> StreamResponderStep {
-        let message: Base.Response
-        if let held = self.held {
-            self.held = nil
-            message = held
-        } else {
-            switch self.base.next() {
-            case .message(let next): message = next
-            case .wait: return .wait
-            case .end: return .end
-            case .failed(let error): return .failed(error)
+extension StreamResponder {
+    @inlinable
+    init<Base: RPCStreamResponder>(_ base: Base) {
+        // A message for which there was no room.
+        var held: Base.Response?
+        self.received = { data throws(RPCError) in
+            let message: Base.Request
+            do throws(ProtoDecodingError) {
+                message = try Base.Request(serialized: data)
+            } catch {
+                throw .protocolViolation("a message of the stream is not a valid \(Base.Request.self)")
             }
+            try base.received(message)
         }
-        let fits = try FrameEncoding.append(
-            message,
-            behind: header,
-            maximumDataBytes: maximumDataBytes,
-            to: &buffer,
-            reserve: reserve
-        )
-        if fits { return .appended }
-        self.held = message
-        return .held
+        self.receivedEnd = { () throws(RPCError) in try base.receivedEnd() }
+        self.ended = { error in
+            held = nil
+            base.ended(error)
+        }
+        self.appendMessages = { header, maximumDataBytes, fullBytes, buffer, reserve throws(RPCError) in
+            var first = held
+            held = nil
+            while buffer.readableBytes < fullBytes {
+                let message: Base.Response
+                if let next = first {
+                    first = nil
+                    message = next
+                } else {
+                    switch base.next() {
+                    case .message(let next): message = next
+                    case .wait: return .wait
+                    case .end: return .end
+                    case .failed(let error): return .failed(error)
+                    }
+                }
+                let fits = try FrameEncoding.append(
+                    message,
+                    behind: header,
+                    maximumDataBytes: maximumDataBytes,
+                    to: &buffer,
+                    reserve: reserve
+                )
+                guard fits else {
+                    held = message
+                    return .held
+                }
+            }
+            held = first
+            return .full
+        }
     }
 }

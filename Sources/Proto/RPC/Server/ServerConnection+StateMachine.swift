@@ -145,6 +145,12 @@ struct ServerConnectionStateMachine<Call> {
         return .run(setTimer: deadline.flatMap { self.alarm.include($0) })
     }
 
+    /// The call whose stream data frames are for.
+    func stream(_ streamID: UInt32) -> Call? {
+        guard case .running(let call, _, isStream: true) = self.streams[streamID] else { return nil }
+        return call
+    }
+
     /// A data frame came in: for a stream, the rest of a refused one, or a violation.
     mutating func dataReceived(streamID: UInt32, flags: FrameFlags) -> FrameAction {
         guard self.phase != .closed else { return .ignore }

@@ -142,7 +142,7 @@ final class ServerConnection: Sendable {
     func closed() {
         self.calls.sink.finish()
         self.callsOnLoop.sink.finish()
-        _ = self.answers.close()
+        for case .messages(let stream) in self.answers.close().map(\.kind) { _ = stream.takeMessages() }
         self.outbound.close()
     }
 }

@@ -5,7 +5,7 @@ import ProtoFraming
 // Calls that responders answer on the event loop.
 extension ServerConnectionHandler {
     /// A call was accepted.
-    func begin(_ call: ServerEventCall, _ responder: any StreamResponder, context: ChannelHandlerContext) {
+    func begin(_ call: ServerEventCall, _ responder: StreamResponder, context: ChannelHandlerContext) {
         do throws(RPCError) {
             try call.begin(responder)
             self.note(call.waker)
@@ -18,9 +18,18 @@ extension ServerConnectionHandler {
     func deliver(_ frame: Frame, to call: ServerEventCall, context: ChannelHandlerContext) {
         do throws(RPCError) {
             try call.received(frame)
-            self.note(call.waker)
+            self.delivered(to: call, failure: nil, context: context)
         } catch {
-            self.end(call, error, context: context)
+            self.delivered(to: call, failure: error, context: context)
+        }
+    }
+
+    /// A responder was told what came, and has perhaps refused it.
+    func delivered(to call: ServerEventCall, failure: RPCError?, context: ChannelHandlerContext) {
+        if let failure {
+            self.end(call, failure, context: context)
+        } else {
+            self.note(call.waker)
         }
     }
 
@@ -29,8 +38,8 @@ extension ServerConnectionHandler {
         if waker.note() { self.woken.append(waker) }
     }
 
-    /// Sends what the responders have that were told something, as far as there is room; it is not flushed. Gives the
-    /// bytes of messages.
+    /// Sends what the responders have that were told something, as far as there is room; the last of it is not flushed.
+    /// Gives its bytes of messages.
     func sendMessagesOfWoken(_ context: ChannelHandlerContext) -> Int {
         guard !self.woken.isEmpty else { return 0 }
         var wakers: [RPCStreamWaker] = []
@@ -42,7 +51,9 @@ extension ServerConnectionHandler {
         return messageBytes
     }
 
-    /// Sends what the responder of a stream has, as far as there is room; it is not flushed. Gives the bytes of messages.
+    /// Sends what the responder of a stream has, as far as there is room; the last of it is not flushed. Gives the bytes of
+    /// messages: they keep their room until all that was sent here is on the socket, which ends the turn of a stream that
+    /// always has more.
     func sendMessages(of waker: RPCStreamWaker, context: ChannelHandlerContext) -> Int {
         waker.heard()
         guard let connection = self.connection else { return 0 }
@@ -50,33 +61,33 @@ extension ServerConnectionHandler {
             connection.outbound.release(waker.takeGrant())
             return 0
         }
-        var messageBytes = 0
-        while true {
+        var room = OutboundRoom(of: connection.outbound, for: waker)
+        // A write that fails ends the connection before it returns.
+        while self.connection != nil {
             var step = StreamResponderStep.wait
             do throws(RPCError) {
                 try self.writer.append(to: context) { buffer throws(RPCError) in
-                    step = try call.appendNext(
+                    step = try call.appendMessages(
                         maximumDataBytes: self.limits.frame.maximumDataBytes,
+                        fullBytes: FrameWriter.flushBytes,
                         to: &buffer,
-                        reserve: { bytes in
-                            let hasRoom = connection.outbound.reserve(bytes, for: waker)
-                            if hasRoom { messageBytes += bytes }
-                            return hasRoom
-                        }
+                        reserve: { room.take($0) }
                     )
                 }
             } catch {
                 self.end(call, error, context: context)
-                return messageBytes
+                break
             }
             switch step {
-            case .appended: continue
-            case .held, .wait: return messageBytes
+            // The writer has sent it.
+            case .full: continue
+            case .held, .wait: break
             case .end: self.finish(call, nil, context: context)
             case .failed(let error): self.finish(call, error.ofHandler, context: context)
             }
-            return messageBytes
+            break
         }
+        return room.end()
     }
 
     /// The responder has ended its stream.

@@ -3,6 +3,24 @@ import ProtoFraming
 
 // Messages of streams that come in.
 extension ServerConnectionHandler {
+    /// Takes the messages of a run, or the first of them. False: none was; they are to come one by one.
+    func take(_ run: FrameRun, context: ChannelHandlerContext) -> Bool {
+        switch self.machine.stream(run.streamID) {
+        case .task(let call):
+            guard let state = call.stream?.state else { return false }
+            let taken = state.withMachine { $0.dataReceived(run) }
+            self.decoder.consume(run, messages: taken)
+            return taken > 0
+        case .events(let call):
+            let (taken, failure) = call.received(run)
+            self.decoder.consume(run, messages: taken)
+            self.delivered(to: call, failure: failure, context: context)
+            return true
+        case nil:
+            return false
+        }
+    }
+
     func deliver(_ frame: Frame, to call: RunningCall, context: ChannelHandlerContext) {
         switch call {
         case .task(let call): self.deliver(frame, to: call, context: context)

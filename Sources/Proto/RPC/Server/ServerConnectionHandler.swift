@@ -85,7 +85,9 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     func readFrames(_ context: ChannelHandlerContext) {
         self.readAt = context.eventLoop.now
         do throws(FrameError) {
-            while self.held.frame == nil, let event = try self.decoder.next() {
+            while self.held.frame == nil {
+                if let run = self.decoder.run(), self.take(run, context: context) { continue }
+                guard let event = try self.decoder.next() else { return }
                 switch event {
                 case .frame(let frame): self.received(frame, context: context)
                 case .oversized(let header): self.receivedOversized(header, context: context)

@@ -7,7 +7,7 @@ final class ServerEventCall {
     let waker: RPCStreamWaker
     private var machine: ServerStreamStateMachine
     /// Made when the call was accepted.
-    private var responder: (any StreamResponder)?
+    private var responder: StreamResponder?
     private var endIsTold = false
 
     init(_ machine: ServerStreamStateMachine, streamID: UInt32, connection: ServerConnection) {
@@ -18,7 +18,7 @@ final class ServerEventCall {
 
     /// The call was accepted: `responder` gets what came with its request.
     /// - Throws: the status with which the stream ends.
-    func begin(_ responder: any StreamResponder) throws(RPCError) {
+    func begin(_ responder: StreamResponder) throws(RPCError) {
         self.responder = responder
         try self.deliver()
     }
@@ -35,6 +35,20 @@ final class ServerEventCall {
         try self.deliver()
     }
 
+    /// Messages came together. Gives how many were taken, up to one that ends the stream, and the status then.
+    func received(_ run: FrameRun) -> (taken: Int, failure: RPCError?) {
+        var failure: RPCError?
+        let taken = run.takeMessages { data in
+            do throws(RPCError) {
+                try self.received(Frame(streamID: run.streamID, type: .data, data: data))
+            } catch {
+                failure = error
+            }
+            return failure == nil
+        }
+        return (failure == nil ? taken : taken + 1, failure)
+    }
+
     private func deliver() throws(RPCError) {
         while let responder = self.responder {
             switch self.machine.next() {
@@ -47,19 +61,16 @@ final class ServerEventCall {
         }
     }
 
-    /// Appends the frame of the next message; see `StreamResponder`.
-    func appendNext(
+    /// Appends the frames of messages; see `StreamResponder`.
+    func appendMessages(
         maximumDataBytes: Int,
+        fullBytes: Int,
         to buffer: inout ByteBuffer,
         reserve: (Int) -> Bool
     ) throws(RPCError) -> StreamResponderStep {
         guard self.machine.maySend, let responder = self.responder else { return .wait }
-        return try responder.appendNext(
-            behind: .init(streamID: self.streamID, type: .data),
-            maximumDataBytes: maximumDataBytes,
-            to: &buffer,
-            reserve: reserve
-        )
+        let header = FrameEncoding.Header(streamID: self.streamID, type: .data)
+        return try responder.appendMessages(header, maximumDataBytes, fullBytes, &buffer, reserve)
     }
 
     /// The responder has ended the stream. Gives its terminal frame.

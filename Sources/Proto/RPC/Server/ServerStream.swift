@@ -1,6 +1,5 @@
 import NIOCore
 import ProtoMessages
-import Synchronization
 
 /// One stream on the server: joins its handler's task with the event loop.
 final class ServerStream: MessageSource, MessageSink {
@@ -9,7 +8,7 @@ final class ServerStream: MessageSource, MessageSink {
     /// Fed by the connection's channel handler.
     let state: StreamState<ServerStreamStateMachine>
     private let connection: ServerConnection
-    private let outbox = Mutex(MessageOutbox())
+    private let outbox: StreamOutbox
 
     init(
         _ machine: ServerStreamStateMachine,
@@ -21,6 +20,7 @@ final class ServerStream: MessageSource, MessageSink {
         self.maximumDataBytes = maximumDataBytes
         self.state = StreamState(machine)
         self.connection = connection
+        self.outbox = StreamOutbox(budget: connection.outbound)
     }
 
     /// Tells when the stream's connection takes no more calls.
@@ -37,36 +37,25 @@ final class ServerStream: MessageSource, MessageSink {
     func sendNow(_ message: some ProtoMessage) throws(RPCError) -> Bool {
         // The other `send` tells why.
         guard !Task.isCancelled else { return false }
-        try self.checkMaySend()
-        let (isSent, isFirst) = try self.outbox.withLock { outbox throws(RPCError) in
-            let isFirst = outbox.isEmpty
-            let isSent = try outbox.append(
-                message,
-                streamID: self.streamID,
-                maximumDataBytes: self.maximumDataBytes,
-                // What is handed over counts from here until it is on the socket.
-                reserve: { self.connection.outbound.reserveNow($0) }
-            )
-            return (isSent, isFirst)
-        }
-        if isSent, isFirst { self.postMessages() }
-        return isSent
+        let added = try self.outbox.add(
+            message,
+            streamID: self.streamID,
+            maximumDataBytes: self.maximumDataBytes,
+            check: { () throws(RPCError) in try self.checkMaySend() }
+        )
+        if added == .first { self.postMessages() }
+        return added != .not
     }
 
     func send(_ message: ByteBuffer) async throws(RPCError) {
         try self.checkMaySend()
         try await self.connection.outbound.reserve(message.readableBytes)
-        let isFirst = self.outbox.withLock { outbox in
-            let isFirst = outbox.isEmpty
-            outbox.append(message, streamID: self.streamID)
-            return isFirst
-        }
-        if isFirst { self.postMessages() }
+        if self.outbox.add(message, streamID: self.streamID) { self.postMessages() }
     }
 
     /// Messages that wait to be written; for the event loop.
-    func takeMessages() -> MessageOutbox.Taken {
-        self.outbox.withLock { $0.take() }
+    func takeMessages() -> (frames: [ByteBuffer], messageBytes: Int) {
+        self.outbox.take()
     }
 
     private func checkMaySend() throws(RPCError) {

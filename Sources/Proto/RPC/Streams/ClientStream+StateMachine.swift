@@ -66,6 +66,13 @@ struct ClientStreamStateMachine: Sendable {
         return .ended
     }
 
+    /// Messages came in together. Gives how many were taken: the next one is to be tried by the other `dataReceived`.
+    mutating func dataReceived(_ run: FrameRun) -> Int {
+        guard !self.isOver else { return run.count }
+        guard self.kind.serverSendsData else { return 0 }
+        return run.takeMessages { self.inbox.offer($0) }
+    }
+
     /// The response came in: it is the last frame, whatever the kind (G2-07).
     mutating func responseReceived(_ outcome: Result<ByteBuffer, RPCError>) {
         guard !self.isOver else { return }

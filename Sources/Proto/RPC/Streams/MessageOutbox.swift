@@ -8,16 +8,8 @@ struct MessageOutbox {
     /// At this size a buffer is complete and goes to the socket as it is.
     private static let bufferBytes = 16 << 10
 
-    /// What waits, taken as a whole.
-    struct Taken {
-        var frames: [ByteBuffer]
-        /// Bytes of messages, without the headers of their frames.
-        var messageBytes: Int
-    }
-
     private var complete: [ByteBuffer] = []
     private var current = ByteBuffer()
-    private var messageBytes = 0
 
     /// Whether nothing waits, so that the event loop has to be told of what comes next.
     var isEmpty: Bool { self.complete.isEmpty && self.current.readableBytes == 0 }
@@ -33,39 +25,35 @@ struct MessageOutbox {
         maximumDataBytes: Int,
         reserve: (Int) -> Bool
     ) throws(RPCError) -> Bool {
-        let before = self.current.readableBytes
-        let header = FrameEncoding.Header(streamID: streamID, type: .data)
         let fits = try FrameEncoding.append(
             message,
-            behind: header,
+            behind: .init(streamID: streamID, type: .data),
             maximumDataBytes: maximumDataBytes,
             to: &self.current,
             reserve: reserve
         )
         guard fits else { return false }
-        self.added(self.current.readableBytes - before - FrameHeader.size)
+        self.completeIfFull()
         return true
     }
 
     /// Adds a message that was encoded before, and for which there is room.
     mutating func append(_ data: ByteBuffer, streamID: UInt32) {
         Frame(streamID: streamID, type: .data, data: data).write(into: &self.current)
-        self.added(data.readableBytes)
+        self.completeIfFull()
     }
 
-    /// Takes all that waits.
-    mutating func take() -> Taken {
+    /// Takes the frames of all that waits.
+    mutating func take() -> [ByteBuffer] {
         if self.current.readableBytes > 0 { self.complete.append(self.current) }
         defer {
             self.complete = []
             self.current = ByteBuffer()
-            self.messageBytes = 0
         }
-        return Taken(frames: self.complete, messageBytes: self.messageBytes)
+        return self.complete
     }
 
-    private mutating func added(_ messageBytes: Int) {
-        self.messageBytes += messageBytes
+    private mutating func completeIfFull() {
         guard self.current.readableBytes >= Self.bufferBytes else { return }
         self.complete.append(self.current)
         self.current = ByteBuffer()

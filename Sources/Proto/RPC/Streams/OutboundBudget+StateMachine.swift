@@ -40,6 +40,14 @@ struct OutboundBudgetStateMachine<Waiter> {
         return .granted
     }
 
+    /// Messages are to be sent whose sizes are not known yet. Gives what is granted for them, 0 while anybody waits.
+    mutating func reserveSome(upTo bytes: Int) -> Int {
+        guard !self.isClosed, self.waiting.isEmpty else { return 0 }
+        let granted = max(min(bytes, self.limit - self.used), 0)
+        self.used += granted
+        return granted
+    }
+
     /// A task waits for what `reserve` did not grant.
     mutating func wait(_ waiter: Waiter, bytes: Int, ticket: UInt64) {
         self.waiting.append(Waiting(ticket: ticket, bytes: bytes, waiter: waiter))

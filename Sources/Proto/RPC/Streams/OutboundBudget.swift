@@ -68,14 +68,17 @@ final class OutboundBudget: Sendable {
         self.state.withLock { $0.machine.reserve(bytes) == .granted }
     }
 
-    /// The same for a stream that keeps its message meanwhile: without room it is woken when there is some, which is
-    /// then its own until it calls this again, or until `release`.
+    /// Takes room for several messages to come, as much as there is up to a limit. What is not used of it has to be
+    /// released at once, the rest as after `reserve`.
+    func reserveSome(upTo bytes: Int) -> Int {
+        self.state.withLock { $0.machine.reserveSome(upTo: bytes) }
+    }
+
+    /// Takes room for a message of a stream that keeps it meanwhile: without room it is woken when there is some, which
+    /// it takes from the waker then.
     func reserve(_ bytes: Int, for waker: RPCStreamWaker) -> Bool {
         // Woken for another reason, such as a credit: a second place in the queue would be granted to nobody.
         if waker.isWaitingForRoom { return false }
-        let granted = waker.takeGrant()
-        if granted == bytes { return true }
-        if granted > 0 { self.release(granted) }
         return self.state.withLock { state in
             switch state.machine.reserve(bytes) {
             case .granted: return true

@@ -74,6 +74,12 @@ struct ServerStreamStateMachine: Sendable {
         return .accepted
     }
 
+    /// Messages came in together. Gives how many were taken: the next one is to be tried by the other `dataReceived`.
+    mutating func dataReceived(_ run: FrameRun) -> Int {
+        guard !self.isOver, self.isClientOpen else { return 0 }
+        return run.takeMessages { self.inbox.offer($0) }
+    }
+
     /// A frame that found the window full has waited for too long (G5-05).
     mutating func windowExceeded() -> DataAction {
         guard !self.isOver else { return .answer(.streamIsNotActive, cancel: false) }

@@ -1,6 +1,7 @@
 import ProtoFraming
 
 /// The four kinds of calls (G4).
+@usableFromInline
 enum StreamKind: Sendable, Hashable, CaseIterable {
     case unary
     case clientStream

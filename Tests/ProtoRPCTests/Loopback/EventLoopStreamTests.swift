@@ -1,0 +1,248 @@
+import NIOCore
+import ProtoFraming
+import ProtoMessages
+import Synchronization
+import Testing
+
+@testable import ProtoRPC
+
+/// Streams of a server's messages without tasks, on either side.
+@Suite(.timeLimit(.minutes(1))) struct EventLoopStreamTests {
+    private typealias Methods = StreamMethods
+    private typealias Message = StreamMethods.Message
+
+    /// What a stream tells.
+    private enum Told: Sendable, Equatable {
+        case message(String)
+        case end
+        case failed(RPCError)
+    }
+
+    private struct Unexpected: Error {
+        var told: [Told]
+    }
+
+    /// All that is told of a stream, until its end.
+    private static func told(
+        _ client: RPCClient,
+        _ request: Message,
+        options: CallOptions = CallOptions()
+    ) async -> [Told] {
+        let (events, sink) = AsyncStream.makeStream(of: Told.self)
+        client.stream(Methods.server, request, options: options) { message in
+            sink.yield(.message(message.key))
+        } completion: { result in
+            switch result {
+            case .success: sink.yield(.end)
+            case .failure(let error): sink.yield(.failed(error))
+            }
+            sink.finish()
+        }
+        return await events.reduce(into: []) { $0.append($1) }
+    }
+
+    /// Gives as many messages as the request says, numbered, and of so many bytes each.
+    private static func countingRouter(bytes: Int = 0) -> RPCRouter {
+        var router = RPCRouter()
+        router.registerOnEventLoop(Methods.server) { _, _ in CountingResponder(bytes: bytes) }
+        router.register(Methods.unary) { request, _ in request }
+        return router
+    }
+
+    @Test("G4 messages come in order, then the end, however many come in a read", arguments: [0, 1, 2, 65, 3_000])
+    func order(_ count: Int) async throws {
+        try await withServer(router: Self.countingRouter()) { server in
+            try await withClient(of: server) { client in
+                _ = try await client.call(Methods.unary, Message())
+                let told = await Self.told(client, Message(key: "\(count)"))
+                #expect(told == (0..<count).map { .message("\($0)") } + [.end])
+            }
+        }
+    }
+
+    @Test("messages of all sizes, those included that take more room than there is at a time")
+    func sizes() async throws {
+        for bytes in [1 << 10, 40 << 10, 200 << 10, 2 << 20] {
+            try await withServer(router: Self.countingRouter(bytes: bytes)) { server in
+                try await withClient(of: server) { client in
+                    _ = try await client.call(Methods.unary, Message())
+                    let told = await Self.told(client, Message(key: "6"))
+                    #expect(told == (0..<6).map { .message("\($0)") } + [.end], "\(bytes) bytes")
+                }
+            }
+        }
+    }
+
+    @Test("G4 several streams at once have each their own messages")
+    func manyStreams() async throws {
+        try await withServer(router: Self.countingRouter()) { server in
+            try await withClient(of: server) { client in
+                _ = try await client.call(Methods.unary, Message())
+                await withTaskGroup(of: Void.self) { group in
+                    for count in 1..<20 {
+                        group.addTask {
+                            let told = await Self.told(client, Message(key: "\(10 * count)"))
+                            #expect(told == (0..<(10 * count)).map { .message("\($0)") } + [.end])
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("G4 a status ends the stream behind the messages that came before it")
+    func status() async throws {
+        try await withServer(router: StreamMethods.router(onEventLoop: true)) { server in
+            try await withClient(of: server) { client in
+                _ = try await client.call(Methods.unary, Message())
+                let told = await Self.told(client, Message(key: "fail"))
+                #expect(told == [.failed(RPCError(code: .aborted, message: "no"))])
+            }
+        }
+    }
+
+    @Test("once it is left, which a message may do, nothing is told any more, and the server is told")
+    func cancel() async throws {
+        let stage = Stage()
+        var router = RPCRouter()
+        router.registerOnEventLoop(Methods.server) { _, _ in EndlessResponder(stage) }
+        router.register(Methods.unary) { request, _ in request }
+        try await withServer(router: router) { server in
+            var configuration = patientClient(of: [server.endpoint])
+            configuration.usesSession = true
+            configuration.lanes = [.control]
+            configuration.maximumCallsInFlight = 1
+            try await withClient(configuration) { client in
+                try await client.untilGreeted()
+                let call = Mutex<RPCStreamCall?>(nil)
+                let told = Mutex(0)
+                let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+                let stream = client.stream(Methods.server, Message()) { _ in
+                    // Before the first message it may not be known here: then the last one leaves.
+                    let call = call.withLock { $0 }
+                    let count = told.withLock { count in
+                        count += 1
+                        return count
+                    }
+                    arrival.yield()
+                    if let call { call.cancel() } else if count == 1_000 { stage.tell("all came first") }
+                } completion: { _ in
+                    stage.tell("completed")
+                }
+                call.withLock { $0 = stream }
+                for await _ in arrivals { break }
+                stream.cancel()
+                var event = await stage.next()
+                if event == "all came first" { event = await stage.next() }
+                #expect(event == "ended CANCELLED")
+                // Its place among the calls in flight is free.
+                _ = try await client.call(Methods.unary, Message())
+                let count = told.withLock { $0 }
+                _ = try await client.call(Methods.unary, Message())
+                #expect(told.withLock { $0 } == count)
+                stream.cancel()
+            }
+        }
+    }
+
+    @Test("without a connection it fails at once, beyond the calls in flight as well, and was not sent")
+    func refusals() async throws {
+        let nobody = RPCClient(
+            configuration: RPCClientConfiguration(endpoints: [.init(host: "127.0.0.1", port: 1)]),
+            logger: quietLogger
+        )
+        guard case .failed(let error) = await Self.told(nobody, Message()).first else {
+            Issue.record("nobody answered")
+            return
+        }
+        #expect(error.code == .unavailable && error.notSent)
+        try await withServer(router: Self.countingRouter()) { server in
+            var configuration = patientClient(of: [server.endpoint])
+            configuration.maximumCallsInFlight = 0
+            try await withClient(configuration) { client in
+                await client.until { $0.count == 1 }
+                guard case .failed(let error) = await Self.told(client, Message()).first else {
+                    Issue.record("nobody answered")
+                    return
+                }
+                #expect(error.code == .resourceExhausted && error.notSent)
+            }
+        }
+    }
+
+    @Test("a message that cannot be read and a lost connection fail it behind what came")
+    func failures() async throws {
+        try await withScriptedServer { listener in
+            _ = try await listener.accept { connection in
+                _ = try await connection.nextFrame()
+                let broken = Frame(streamID: 1, type: .data, data: ByteBuffer(string: "\u{0f}"))
+                try await connection.send(try Methods.data(1, "a"), try Methods.data(1, "b"), broken, broken)
+                _ = try await connection.nextFrame()
+                try await connection.send(try Methods.data(3, "c"))
+            }
+        } client: { client in
+            await client.until { $0.count == 1 }
+            let first = await Self.told(client, Message())
+            #expect(first.dropLast() == [.message("a"), .message("b")])
+            guard case .failed(let unreadable) = first.last else { throw Unexpected(told: first) }
+            #expect(unreadable.code == .internal)
+            let second = await Self.told(client, Message())
+            #expect(second.first == .message("c"))
+            guard case .failed(let lost) = second.last else { throw Unexpected(told: second) }
+            #expect(lost.code == .unavailable && !lost.notSent)
+        }
+    }
+
+    @Test("its time is over")
+    func deadline() async throws {
+        try await withScriptedServer { listener in
+            // The client may be gone before it is accepted.
+            _ = try? await listener.accept { connection in while try await connection.nextFrame() != nil {} }
+        } client: { client in
+            await client.until { $0.count == 1 }
+            let told = await Self.told(client, Message(), options: CallOptions(timeout: .milliseconds(50)))
+            guard case .failed(let error) = told.last else { throw Unexpected(told: told) }
+            #expect(error.code == .deadlineExceeded)
+        }
+    }
+}
+
+private final class CountingResponder: RPCStreamResponder {
+    private let value: String
+    private var given = 0
+    private var count = 0
+
+    init(bytes: Int) {
+        self.value = String(repeating: "x", count: bytes)
+    }
+
+    func received(_ message: StreamMethods.Message) { self.count = Int(message.key) ?? 0 }
+    func receivedEnd() {}
+    func ended(_: RPCError) {}
+
+    func next() -> RPCStreamStep<StreamMethods.Message> {
+        guard self.given < self.count else { return .end }
+        defer { self.given += 1 }
+        return .message(.init(key: "\(self.given)", value: self.value))
+    }
+}
+
+/// Sends a thousand messages, and does not end then.
+private final class EndlessResponder: RPCStreamResponder {
+    private let stage: Stage
+    private var left = 1_000
+
+    init(_ stage: Stage) {
+        self.stage = stage
+    }
+
+    func received(_: StreamMethods.Message) {}
+    func receivedEnd() {}
+    func ended(_ error: RPCError) { self.stage.tell("ended \(error.code)") }
+
+    func next() -> RPCStreamStep<StreamMethods.Message> {
+        guard self.left > 0 else { return .wait }
+        self.left -= 1
+        return .message(.init(key: "more"))
+    }
+}

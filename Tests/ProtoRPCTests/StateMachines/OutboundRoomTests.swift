@@ -1,0 +1,71 @@
+import Testing
+
+@testable import ProtoRPC
+
+/// Room that is taken for many messages at once.
+@Suite struct OutboundRoomTests {
+    @Test("room is taken once for many messages, and what they leave of it is given back")
+    func batch() {
+        let budget = OutboundBudget(limit: 1 << 20)
+        var room = OutboundRoom(of: budget)
+        let taken = (0..<10).count { _ in room.take(100) }
+        #expect(taken == 10)
+        #expect(budget.usedBytes == 64 << 10)
+        #expect(room.takenBytes == 1_000)
+        let ends = [room.end(), room.end()]
+        #expect(ends == [1_000, 0])
+        #expect(budget.usedBytes == 1_000)
+        budget.release(1_000)
+        #expect(budget.usedBytes == 0)
+    }
+
+    @Test(
+        "G6-11 messages of all sizes together take no more than the limit, to the last byte",
+        arguments: [1, 100, 70_000]
+    )
+    func limit(bytes: Int) {
+        let limit = 200_000
+        let budget = OutboundBudget(limit: limit)
+        var room = OutboundRoom(of: budget)
+        var taken = 0
+        while room.take(bytes) {
+            taken += bytes
+            #expect(budget.usedBytes <= limit)
+        }
+        #expect(taken == limit / bytes * bytes)
+        let end = room.end()
+        #expect(end == taken)
+        #expect(budget.usedBytes == taken)
+    }
+
+    @Test("a message that is longer than the limit goes when nothing else is on its way")
+    func longMessage() {
+        let budget = OutboundBudget(limit: 1_000)
+        var room = OutboundRoom(of: budget)
+        let first = [room.take(10), room.take(5_000)]
+        #expect(first == [true, false])
+        budget.release(room.end())
+        let second = [room.take(5_000), room.take(1)]
+        #expect(second == [true, false])
+        #expect(budget.usedBytes == 5_000)
+    }
+
+    @Test("while somebody waits for room, and after the end, nobody takes room for a batch")
+    func turns() {
+        var machine = OutboundBudgetStateMachine<Int>(limit: 100)
+        var granted = [machine.reserveSome(upTo: 60)]
+        let action = machine.reserve(50)
+        #expect(action == .mustWait)
+        machine.wait(1, bytes: 50, ticket: 1)
+        granted.append(machine.reserveSome(upTo: 10))
+        let woken = machine.release(60)
+        #expect(woken == [1])
+        granted.append(machine.reserveSome(upTo: 60))
+        granted.append(machine.reserveSome(upTo: 60))
+        #expect(machine.usedBytes == 100)
+        _ = machine.close()
+        _ = machine.release(100)
+        granted.append(machine.reserveSome(upTo: 60))
+        #expect(granted == [60, 0, 50, 0, 0])
+    }
+}
