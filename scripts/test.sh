@@ -31,7 +31,7 @@ scripts/end_to_end.sh "$(swift build --show-bin-path)" "$results/end_to_end.json
 step "conformance"
 .venv/bin/python -B Tests/Conformance/report_test.py
 PROGRAMS=$(swift build --show-bin-path) scripts/conformance.sh
-PROGRAMS=$(swift build --show-bin-path) .venv/bin/python -B -W ignore Tests/Conformance/generated.py
+PROGRAMS=$(swift build --show-bin-path) .venv/bin/python -B -W ignore Tests/Conformance/generated.py --seed 1
 step "ratchet and mutations"
 python3 -B scripts/test_check_ratchet.py
 python3 -B scripts/check_ratchet.py "$results/unit.xml" "$results/end_to_end.jsonl"
