@@ -36,6 +36,30 @@ import Testing
         try await group.shutdownGracefully()
     }
 
+    @Test func aCallerOnTheClientsEventLoopIsResumedThere() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        try await withServer { server in
+            var configuration = patientClient(of: [server.endpoint])
+            configuration.eventLoopGroup = group
+            try await withClient(configuration) { client in
+                let places = await withTaskExecutorPreference(EventLoopTaskExecutor(loop)) {
+                    let answer = try? await client.call(echo, Envelope.KeyValue(key: "a"))
+                    let afterAnswer = self.isOnLoop(loop)
+                    let late = try? await client.call(
+                        echo,
+                        Envelope.KeyValue(key: "b"),
+                        options: CallOptions(timeout: .nanoseconds(1))
+                    )
+                    return [answer?.key, afterAnswer, late?.key, self.isOnLoop(loop)]
+                }
+                #expect(places == ["a", "loop", nil, "loop"])
+                #expect(self.isOnLoop(loop) == "thread")
+            }
+        }
+        try await group.shutdownGracefully()
+    }
+
     @Test("G5-07 a task on the event loop is cancelled at its call's deadline, and the next call is answered")
     func deadline() async throws {
         let wasCancelled = Atomic(false)

@@ -75,11 +75,12 @@ struct Backfill: Sendable {
         _ method: RPCMethod<InferUnaryRequest, InferUnaryRequest> = Self.echo,
         payloadBytes: Int,
         inFlight: Int,
-        count: Int
+        count: Int,
+        on executor: (any TaskExecutor)? = nil
     ) async throws -> Sample {
         let request = InferUnaryRequest(body: ByteBuffer(repeating: 42, count: payloadBytes))
         let options = CallOptions(timeout: .seconds(30), metadata: Self.metadata)
-        return try await inParallel(inFlight, count: count) {
+        return try await inParallel(inFlight, count: count, on: executor) {
             _ = try await self.client.call(method, request, options: options)
         }
     }
@@ -156,13 +157,17 @@ struct Backfill: Sendable {
     }
 }
 
-/// Calls from as many tasks as are in flight.
-func inParallel(_ inFlight: Int, count: Int, _ call: @escaping @Sendable () async throws -> Void) async throws -> Sample
-{
+/// Calls from as many tasks as are in flight, on the threads that all tasks share or on `executor`.
+func inParallel(
+    _ inFlight: Int,
+    count: Int,
+    on executor: (any TaskExecutor)? = nil,
+    _ call: @escaping @Sendable () async throws -> Void
+) async throws -> Sample {
     try await sample(amount: count / inFlight * inFlight) {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<inFlight {
-                group.addTask {
+                group.addTask(executorPreference: executor) {
                     for _ in 0..<(count / inFlight) { try await call() }
                 }
             }

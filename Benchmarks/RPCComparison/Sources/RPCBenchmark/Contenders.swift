@@ -1,3 +1,5 @@
+import ProtoRPC
+
 /// What is compared with what.
 struct Contenders: Sendable {
     let grpc: GRPC
@@ -19,6 +21,7 @@ struct Contenders: Sendable {
             [
                 self.raw(count: 512_000), self.onEventLoops(count: 256_000),
                 self.async(inFlight: 64, count: 128_000), self.asyncOnLoop(count: 128_000),
+                self.asyncOnLoops(count: 128_000),
             ]
         )
         try await compare(
@@ -46,6 +49,7 @@ struct Contenders: Sendable {
         case "event-loop": try await self.onEventLoops(count: count).run()
         case "stream": try await self.stream(count: count).run()
         case "async-on-loop": try await self.asyncOnLoop(count: count).run()
+        case "async-on-loops": try await self.asyncOnLoops(count: count).run()
         case "event-loop-stream": try await self.streamOnEventLoops(count: count).run()
         case "raw-stream": try await self.rawStream(count: count).run()
         default: try await self.async(inFlight: 64, count: count).run()
@@ -74,6 +78,19 @@ struct Contenders: Sendable {
     private func asyncOnLoop(count: Int) -> Contender {
         Contender(name: "backfill, async, on the loop") {
             try await self.backfill.unary(Backfill.echoOnLoop, payloadBytes: 1_024, inFlight: 64, count: count)
+        }
+    }
+
+    /// As `asyncOnLoop`, with the callers' tasks on the client's event loop.
+    private func asyncOnLoops(count: Int) -> Contender {
+        Contender(name: "backfill, async, on both loops") {
+            try await self.backfill.unary(
+                Backfill.echoOnLoop,
+                payloadBytes: 1_024,
+                inFlight: 64,
+                count: count,
+                on: EventLoopTaskExecutor(self.loops.client.next())
+            )
         }
     }
 

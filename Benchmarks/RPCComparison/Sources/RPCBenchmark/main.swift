@@ -4,7 +4,7 @@ import Glibc
 // Usage: RPCBenchmark [ROUNDS]
 //        RPCBenchmark latency, a call beside a transfer alone
 //        RPCBenchmark profile CONTENDER CALLS, one contender alone for a profiler: raw, async, async-on-loop,
-//        event-loop, grpc, raw-stream, event-loop-stream or stream
+//        async-on-loops, event-loop, grpc, raw-stream, event-loop-stream or stream
 
 let arguments = CommandLine.arguments.dropFirst().map { $0 }
 let loops = EventLoops()

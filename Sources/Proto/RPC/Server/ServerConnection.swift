@@ -71,7 +71,7 @@ final class ServerConnection: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 if self.hasTasksOnLoop {
-                    group.addTask(executorPreference: EventLoopTasks(self.channel.eventLoop)) {
+                    group.addTask(executorPreference: EventLoopTaskExecutor(self.channel.eventLoop)) {
                         await self.run(self.callsOnLoop, maximumDataBytes: maximumDataBytes, logger: logger)
                     }
                 }
