@@ -3,6 +3,8 @@
 import io
 import json
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ import openai
 from openai import OpenAI
 
 from raw_http import connect, everything
-from services import BIN, Services, wait_for
+from services import BIN, Program, Services, wait_for
 
 MODEL = "simulated-model"
 TERMINAL = {"completed", "failed", "expired", "cancelled"}
@@ -502,16 +504,53 @@ class Outages(unittest.TestCase):
 
 
 class EmbeddedRun(unittest.TestCase):
+    # What the tool itself says on standard error: how the batch gets on.
+    PROGRESS = re.compile(r"(validating|in_progress|finalizing|cancelling|cancelled|completed) \d+/\d+(, .*)?")
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="backfill-")
+        self.addCleanup(directory.cleanup)
+        self.path = pathlib.Path(directory.name)
+
+    def start(self, lines, *arguments):
+        (self.path / "in.jsonl").write_bytes(jsonl(request(str(n)) for n in range(lines)))
+        process = subprocess.Popen(
+            [BIN / "backfill", "run", "-i", "in.jsonl", "-o", "out.jsonl", *arguments], cwd=self.path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def assert_only_progress(self, errors):
+        self.assertEqual([line for line in errors.splitlines() if not self.PROGRESS.fullmatch(line)], [])
+
     def test_run_does_a_file_in_one_process(self):
-        import tempfile
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory)
-            (path / "in.jsonl").write_bytes(jsonl(request(str(n)) for n in range(50)))
-            run = subprocess.run([BIN / "backfill", "run", "-i", "in.jsonl", "-o", "out.jsonl"], cwd=path,
-                                 capture_output=True, text=True, timeout=120)
-            self.assertEqual(run.returncode, 0, run)
-            self.assertIn("simulator", run.stdout)
-            self.assertEqual(len((path / "out.jsonl").read_text().splitlines()), 50)
+        process = self.start(50)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn("simulator", output)
+        self.assertEqual(len((self.path / "out.jsonl").read_text().splitlines()), 50)
+        self.assert_only_progress(errors)
+
+    def test_an_interrupt_cancels_the_batch_and_ends_in_order(self):
+        engine = Program("backfill-engine-simulator", "--listen", "127.0.0.1:0", "--time-to-first-token", "10m",
+                         log=self.path / "engine.log")
+        self.addCleanup(engine.kill)
+        process = self.start(3, "--engine", f"http://{engine.address}")
+        began = []
+        while not any(line.startswith("in_progress") for line in began):
+            line = process.stderr.readline()
+            self.assertTrue(line, began)
+            began.append(line)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertRegex(output, r"cancelled: 0 completed")
+        cancelled = [json.loads(line) for line in (self.path / "out.errors.jsonl").read_text().splitlines()]
+        self.assertEqual({line["error"]["code"] for line in cancelled}, {"batch_cancelled"})
+        self.assertEqual(len(cancelled), 3)
+        self.assert_only_progress("".join(began) + errors)
 
     def test_unknown_flags_are_refused_with_a_suggestion(self):
         run = subprocess.run([BIN / "backfill-scheduler", "--engin-concurrency", "3"], capture_output=True, text=True)
