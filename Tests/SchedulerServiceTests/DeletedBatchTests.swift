@@ -15,7 +15,7 @@ struct DeletedBatchTests {
     @Test("T-30 a change of a batch that is deleted meanwhile is a NOT_FOUND", arguments: Change.allCases)
     func changed(_ change: Change) async throws {
         let scheduler = try await TestScheduler()
-        let batch = try Self.batch(.inProgress)
+        let batch = try TestScheduler.batch(.inProgress)
         try await scheduler.store.apply([.insert(try StoredRecord(batch))])
         // The change was decided on the record that is there, and cannot be stored any more.
         scheduler.store.deletesBeforeApply.withLock { $0 = RecordKey(.batch, batch.id) }
@@ -29,7 +29,7 @@ struct DeletedBatchTests {
     func ownedElsewhere() async throws {
         let handler = InMemoryLogHandler()
         let scheduler = try await TestScheduler(logger: Logger(label: "test") { _ in handler })
-        let batch = try Self.batch(.validating)
+        let batch = try TestScheduler.batch(.validating)
         // What it has seen before others ended and deleted it: the list has the batch, its key has none.
         scheduler.store.staleRecord.withLock { $0 = try? StoredRecord(batch, version: 1) }
         let services = scheduler.node.services
@@ -47,16 +47,7 @@ struct DeletedBatchTests {
     @Test("A2-10 a create that is repeated after its batch was deleted says so, and makes none")
     func repeatedCreate() async throws {
         let scheduler = try await TestScheduler()
-        let file = FileRecord(
-            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
-            tenant: "default",
-            bytes: 1,
-            createdAt: 1,
-            expiresAt: nil,
-            filename: "a.jsonl",
-            purpose: .batch
-        )
-        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        let file = try await scheduler.storeFile()
         let request = CreateBatchRequest(
             inputFileID: file.id,
             endpoint: "/v1/chat/completions",
@@ -88,23 +79,5 @@ struct DeletedBatchTests {
             case .pause: _ = try await router.call(BatchesService.pauseBatch, .init(batchID: id), context: context)
             }
         }
-    }
-
-    private static func batch(_ status: SchedulerCore.BatchStatus) throws -> BatchRecord {
-        let window = try #require(CompletionWindow("1m"))
-        var batch = BatchRecord(
-            id: "batch_000000000000000000000000000000ab",
-            tenant: "default",
-            endpoint: "/v1/chat/completions",
-            inputFileID: "file-000000000000000000000000000000aa",
-            completionWindow: window,
-            outputFileID: "file-000000000000000000000000000001ab",
-            errorFileID: "file-000000000000000000000000000002ab",
-            createdAt: 1,
-            metadata: [:],
-            outputLifetimeSeconds: nil
-        )
-        batch.status = status
-        return batch
     }
 }

@@ -30,16 +30,7 @@ struct SweepingTests {
     @Test("A7-12 an expired file is not found, not listed and not read, and a sweep removes its bytes")
     func anExpiredFileIsGone() async throws {
         let scheduler = try await TestScheduler()
-        let file = FileRecord(
-            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
-            tenant: "default",
-            bytes: 1,
-            createdAt: 1,
-            expiresAt: 2,
-            filename: "a.txt",
-            purpose: .userData
-        )
-        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        let file = try await scheduler.storeFile(purpose: .userData, expiresAt: 2)
         let blob = try scheduler.place("blobs/\(file.id.suffix(2))/\(file.id)")
         let router = scheduler.node.router
         func code(_ call: () async throws -> Void) async -> RPCStatus.Code? {
@@ -70,16 +61,7 @@ struct SweepingTests {
     @Test("I-12 T-32 a file that is deleted while a batch is made of it makes none")
     func aFileThatIsDeletedWhileABatchIsMadeOfItMakesNone() async throws {
         let scheduler = try await TestScheduler()
-        let file = FileRecord(
-            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
-            tenant: "default",
-            bytes: 1,
-            createdAt: 1,
-            expiresAt: nil,
-            filename: "a.jsonl",
-            purpose: .batch
-        )
-        try await scheduler.store.apply([.insert(try StoredRecord(file))])
+        let file = try await scheduler.storeFile()
         scheduler.store.deletesBeforeApply.withLock { $0 = RecordKey(.file, file.id) }
         let request = CreateBatchRequest(
             inputFileID: file.id,
@@ -95,14 +77,7 @@ struct SweepingTests {
     @Test("A7-10 T-32 an input that is deleted before its batch is validated is validated all the same")
     func anInputDeletedBeforeItsValidationIsStillRead() async throws {
         let scheduler = try await TestScheduler()
-        let file = FileRecord(
-            id: ObjectID.make(.file, unixMilliseconds: 1, random: 1),
-            tenant: "default",
-            bytes: 1,
-            createdAt: 1,
-            expiresAt: nil,
-            filename: "a.jsonl",
-            purpose: .batch,
+        let file = try await scheduler.storeFile(
             input: InputFileFindings(
                 lines: 1,
                 models: [],
@@ -111,7 +86,6 @@ struct SweepingTests {
                 problemsOmitted: 0
             )
         )
-        try await scheduler.store.apply([.insert(try StoredRecord(file))])
         let router = scheduler.node.router
         let create = CreateBatchRequest(
             inputFileID: file.id,

@@ -46,20 +46,7 @@ struct TakeUpTests {
 
     /// A batch of two lines none of which has a result.
     private static func batch(_ status: BatchStatus, epoch: UInt32) throws -> BatchRecord {
-        let window = try #require(CompletionWindow("1m"))
-        var batch = BatchRecord(
-            id: "batch_000000000000000000000000000000ab",
-            tenant: "default",
-            endpoint: "/v1/chat/completions",
-            inputFileID: "file-000000000000000000000000000000aa",
-            completionWindow: window,
-            outputFileID: "file-000000000000000000000000000001ab",
-            errorFileID: "file-000000000000000000000000000002ab",
-            createdAt: 1,
-            metadata: [:],
-            outputLifetimeSeconds: nil
-        )
-        batch.status = status
+        var batch = try TestScheduler.batch(status)
         batch.ending = status == .finalizing ? .expired : nil
         batch.times.inProgressAt = 1
         batch.counts.total = 2
