@@ -232,7 +232,13 @@ let package = Package(
             ["TestSupport", "StoresTestSupport", "SchedulerStores", "SchedulerCore", "Checksum", .grdb]
         ),
         .tests("GatewayAPITests", ["TestSupport", "GatewayAPI", .nioCore]),
-        .tests("GatewayServerTests", ["GatewayServer", "GatewayAPI", .nioCore, .nioHTTP1]),
+        .tests(
+            "GatewayServerTests",
+            [
+                "GatewayServer", "GatewayAPI", "ProtoRPC", .nioCore, .nioEmbedded, .nioHTTP1, .logging,
+                .inMemoryLogging,
+            ]
+        ),
         .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings", "TenantLimits"]),
         .tests("EngineSimulatorTests", ["EngineSimulator"]),
         .tests("CommandLineToolTests", ["CommandLineTool"]),
