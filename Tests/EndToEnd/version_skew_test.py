@@ -123,7 +123,9 @@ class Scheduler:
     FILE = {"id": f"file-{32 * '0'}", "bytes": 4, "created_at": 1, "filename": "a.jsonl", "purpose": "batch", "status": 2}
 
     def __init__(self, kinds, *, later):
-        self.messages, self.later, self.calls = kinds, later, []
+        self.messages, self.later = kinds, later
+        # All methods that were asked for, and those of its services that it has not.
+        self.calls, self.missed = [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -153,6 +155,8 @@ class Scheduler:
         envelope = self.messages["ttrpc.Response"]()
         body = getattr(self, request.method, None)
         if body is None or not request.service.startswith("backfill.v1."):
+            if request.service.startswith("backfill.v1."):
+                self.missed.append(request.method)
             envelope.status.code = UNIMPLEMENTED
             envelope.status.message = "this version has no such method"
         else:
@@ -203,18 +207,22 @@ class Schedulers(unittest.TestCase):
     ]
     STATES = ["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 
-    def gateway_of(self, *, later):
+    def scheduler(self, *, later=False):
         scheduler = Scheduler(messages(LAST), later=later)
         self.addCleanup(scheduler.close)
+        return scheduler
+
+    def gateway_of(self, *schedulers):
         directory = tempfile.TemporaryDirectory(prefix="backfill-")
         self.addCleanup(directory.cleanup)
         log = pathlib.Path(directory.name) / "gateway.log"
-        gateway = Program("backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", scheduler.address, log=log)
+        addresses = ",".join(scheduler.address for scheduler in schedulers)
+        gateway = Program("backfill-gateway", "--listen", "127.0.0.1:0", "--scheduler", addresses, log=log)
         self.addCleanup(gateway.terminate)
-        return f"http://{gateway.address}/v1", scheduler
+        return f"http://{gateway.address}/v1"
 
     def check(self, *, later):
-        url, scheduler = self.gateway_of(later=later)
+        url = self.gateway_of(self.scheduler(later=later))
         listed = httpx.get(f"{url}/batches").json()["data"]
         self.assertEqual([batch["status"] for batch in listed], self.STATES)
         self.assertEqual({json.dumps(batch["metadata"]) for batch in listed}, {'{"k": "v"}'})
@@ -251,6 +259,39 @@ class Schedulers(unittest.TestCase):
         later = httpx.get(f"{url}/batches/batch_{28 * '0'}{LATER_STATUS}")
         self.assertEqual((later.status_code, later.json()["status"]), (200, self.status_of_times(later.json())))
         self.assertEqual(httpx.get(f"{url}/batches/batch_{28 * '0'}0005").json()["status"], "completed")
+
+    def until_asked(self, asked, *request, **body):
+        """Asks the gateway until `asked` says that the other version was, and gives the statuses of the answers."""
+        statuses = set()
+
+        def ask():
+            statuses.add(httpx.request(*request, **body).status_code)
+            return asked()
+
+        wait_for(ask, "a call at the other version")
+        return statuses
+
+    def test_what_a_scheduler_of_the_last_version_lacks_is_asked_of_todays(self):
+        services = Services()
+        self.addCleanup(services.stop)
+        last = self.scheduler()
+        url = self.gateway_of(last, services.scheduler)
+        for method, path, body in self.MISSING:
+            with self.subTest(method=method, path=path):
+                alone = httpx.request(method, services.url + "/v1" + path, **body).status_code
+                self.assertNotEqual(alone, 501)
+                before = len(last.missed)
+                statuses = self.until_asked(lambda: len(last.missed) > before, method, url + path, **body)
+                self.assertEqual(statuses, {alone})
+
+    def test_what_no_scheduler_has_was_asked_of_each(self):
+        both = [self.scheduler(), self.scheduler()]
+        url = self.gateway_of(*both)
+        counts = lambda: [scheduler.missed.count("ListFiles") for scheduler in both]
+        self.assertEqual(self.until_asked(lambda: all(counts()), "GET", url + "/files"), {501})
+        before = counts()
+        self.assertEqual(httpx.get(url + "/files").status_code, 501)
+        self.assertEqual(counts(), [count + 1 for count in before])
 
 
 if __name__ == "__main__":
