@@ -116,12 +116,15 @@ class Away(EngineFaults):
             self.assertIn(engine.asked[f"always at {n}"], range(MOST_ATTEMPTS, most + 1), n)
         self.check()
 
+    def swallowed_requests(self, proxy):
+        return proxy.swallowed(TO_SERVER).count(b"POST ")
+
     def test_T11_T12_a_half_open_engine_costs_attempts_and_no_batch(self):
         proxy = self.start_behind_proxy(scheduler=("--engine-concurrency", 4, *SHORT_LIMITS))
         self.assertEqual(self.run_order(["Hello"]), [200])
         proxy.swallow(TO_SERVER, TO_CLIENT)
         order, _, batch = self.services.order(["Hello"] * 4)
-        time.sleep(2)
+        wait_for(lambda: self.swallowed_requests(proxy) >= 8, "as many second attempts as there are lines")
         proxy.heal()
         self.assertEqual(self.outcomes(order, batch), [200] * 4)
         self.check()
@@ -131,7 +134,8 @@ class Away(EngineFaults):
         self.assertEqual(self.run_order(["Hello"]), [200])
         proxy.lose_packets(TO_SERVER, TO_CLIENT)
         order, _, batch = self.services.order(["Hello"] * 4)
-        time.sleep(2)
+        # Some of them found no connection.
+        wait_for(lambda: proxy.address in (self.waiting_reason(order, batch) or ""), "a reason that names the engine")
         proxy.heal()
         self.assertEqual(self.outcomes(order, batch), [200] * 4)
         self.check()
@@ -142,7 +146,7 @@ class Away(EngineFaults):
         before = proxy.passed(TO_SERVER)
         proxy.swallow(TO_SERVER, TO_CLIENT)
         order, _, batch = self.services.order(["Hello"] * 8)
-        time.sleep(0.5)
+        wait_for(lambda: self.swallowed_requests(proxy) >= 4, "a request in each place of the engine")
         self.services.cancel(order, batch)
         self.assertEqual(self.services.ended(order, batch)["status"], "cancelled")
         self.assertEqual(proxy.passed(TO_SERVER), before)

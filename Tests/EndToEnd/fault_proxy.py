@@ -28,6 +28,8 @@ class Course:
     cuts: list = dataclasses.field(default_factory=list)
     wrong_bytes: dict = dataclasses.field(default_factory=dict)
     swallows: bool = False
+    # What was taken and not passed on since the last change of that.
+    swallowed: bytearray = dataclasses.field(default_factory=bytearray)
     piece: int = READ_BYTES
     pause: float = 0
 
@@ -129,8 +131,8 @@ class FaultProxy:
 
     def swallow(self, *directions):
         """Half-open: takes bytes of these directions and passes nothing on. A connection that lost bytes stays dead."""
-        for direction in self.courses:
-            self.courses[direction].swallows = direction in directions
+        for direction, course in self.courses.items():
+            course.swallows, course.swallowed = direction in directions, bytearray()
 
     def slow(self, direction, piece, pause):
         """Passes `piece` bytes every `pause` seconds."""
@@ -150,6 +152,9 @@ class FaultProxy:
 
     def passed(self, direction):
         return self.courses[direction].passed
+
+    def swallowed(self, direction):
+        return self.courses[direction].swallowed
 
     # -- on the proxy's thread
 
@@ -219,6 +224,7 @@ class FaultProxy:
             if not data:
                 return None if connection.is_dead else target.shutdown(socket.SHUT_WR)
             if connection.is_dead:
+                course.swallowed += data
                 continue
             data, is_cut = course.take(data)
             await self.loop.sock_sendall(target, data)
