@@ -1,4 +1,6 @@
+import Dispatch
 import NIOCore
+import NIOPosix
 import ProtoFraming
 import ProtoMessages
 import Synchronization
@@ -193,6 +195,48 @@ import Testing
         }
     }
 
+    @Test("a call of another client on the same event loop is answered while a stream has always more to send")
+    func sharedEventLoop() async throws {
+        let stage = Stage()
+        let requestHasCome = DispatchSemaphore(value: 0)
+        let progress = Progress()
+        var router = RPCRouter()
+        router.register(echo) { request, _ in request }
+        router.registerOnEventLoop(Methods.server) { _, _ in
+            UnendingResponder(progress) {
+                stage.tell("began")
+                // On the event loop: when it looks at its sockets the next time, the request is there.
+                requestHasCome.wait()
+            }
+        }
+        router.registerOnEventLoop(Methods.unary) { request, _ in
+            stage.tell(progress.isOver ? "answered at its end" : "answered")
+            return request
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var configuration = patientServer
+        configuration.eventLoopGroup = group
+        try await withServer(configuration, router: router) { server in
+            let other = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(host: "127.0.0.1", port: server.port).get()
+            try await withClient(of: server) { client in
+                _ = try await client.echo()
+                let stream = client.stream(Methods.server, Message()) { _ in
+                } completion: { _ in
+                }
+                #expect(await stage.next() == "began")
+                var bytes = ByteBuffer()
+                try request(1, service: Methods.service, method: "U", Message()).write(into: &bytes)
+                try await other.writeAndFlush(bytes)
+                requestHasCome.signal()
+                #expect(await stage.next() == "answered")
+                stream.cancel()
+            }
+            try await other.close()
+        }
+        try await group.shutdownGracefully()
+    }
+
     @Test("its time is over")
     func deadline() async throws {
         try await withScriptedServer { listener in
@@ -244,5 +288,39 @@ private final class EndlessResponder: RPCStreamResponder {
         guard self.left > 0 else { return .wait }
         self.left -= 1
         return .message(.init(key: "more"))
+    }
+}
+
+/// Whether an `UnendingResponder` has sent so much that the test has failed.
+private final class Progress: Sendable {
+    private let value = Atomic(false)
+
+    var isOver: Bool { self.value.load(ordering: .sequentiallyConsistent) }
+
+    func end() { self.value.store(true, ordering: .sequentiallyConsistent) }
+}
+
+/// Has always more to send, of no bytes, so that no room is ever used up.
+private final class UnendingResponder: RPCStreamResponder {
+    private let progress: Progress
+    private let onBegin: () -> Void
+    private var left = 1_000_000
+
+    init(_ progress: Progress, onBegin: @escaping () -> Void) {
+        self.progress = progress
+        self.onBegin = onBegin
+    }
+
+    func received(_: StreamMethods.Message) { self.onBegin() }
+    func receivedEnd() {}
+    func ended(_: RPCError) {}
+
+    func next() -> RPCStreamStep<StreamMethods.Message> {
+        self.left -= 1
+        guard self.left > 0 else {
+            self.progress.end()
+            return .end
+        }
+        return .message(.init())
     }
 }

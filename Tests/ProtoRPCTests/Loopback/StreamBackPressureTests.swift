@@ -52,20 +52,27 @@ import Testing
             return EagerResponder(stage, Self.limit / 4 - 16)
         }
         let connection = try await self.connection(router, socket)
-        // Four fit; the fifth is kept.
+        // Four fit; the fifth is kept. Each is a turn of its own.
+        try await self.passTurns(5, connection)
         for index in 1...5 { #expect(await stage.next() == "\(index)") }
         #expect(connection.outbound.usedBytes == 4 * (Self.limit / 4 - 16 + 4))
         try await connection.channel.eventLoop.submit { stage.tell("nothing was asked meanwhile") }.get()
         #expect(await stage.next() == "nothing was asked meanwhile")
         // Woken for another reason while it waits: it must not wait twice, since the second room would be nobody's.
         try #require(woken.withLock { $0 }).wake()
-        try await connection.channel.eventLoop.submit {}.get()
+        try await self.passTurns(1, connection)
         try await connection.channel.eventLoop.submit {}.get()
         try await connection.channel.eventLoop.submit { socket.open() }.get()
+        try await self.passTurns(Self.messages, connection)
         for index in 6...Self.messages { #expect(await stage.next() == "\(index)") }
         #expect(await stage.next() == "end")
         try await connection.channel.close()
         #expect(connection.outbound.usedBytes == 0)
+    }
+
+    private func passTurns(_ count: Int, _ connection: ServerConnection) async throws {
+        let loop = try #require(connection.channel.eventLoop as? NIOAsyncTestingEventLoop)
+        for _ in 0..<count { await loop.advanceTime(by: StreamTurns.pause) }
     }
 
     private final class EagerResponder: RPCStreamResponder {

@@ -35,22 +35,31 @@ extension ClientConnectionHandler {
         }
     }
 
-    /// Sends what a stream has to send now, as long as the socket takes it.
+    /// Sends what a stream has to send now, as long as the socket takes it and for one turn.
     func send(_ stream: any ClientEventStream) {
-        guard let context = self.context, let connection = self.connection else { return }
+        guard let context = self.context, let connection = self.connection,
+            !self.waitingForTurn.contains(where: { $0 === stream })
+        else { return }
         var hasMore = true
+        var turnBytes = 0
         while hasMore {
+            guard turnBytes < StreamTurns.turnBytes else {
+                self.goOnLater(stream, context)
+                break
+            }
             guard context.channel.isWritable else {
                 if !self.blocked.contains(where: { $0 === stream }) { self.blocked.append(stream) }
                 break
             }
             do throws(RPCError) {
                 try self.writer.append(to: context) { buffer throws(RPCError) in
+                    turnBytes -= buffer.readableBytes
                     hasMore = try stream.appendNext(
                         on: connection,
                         maximumDataBytes: self.maximumDataBytes,
                         to: &buffer
                     )
+                    turnBytes += buffer.readableBytes
                 }
             } catch {
                 // Once it has failed it may begin anew, on another stream.
@@ -61,6 +70,11 @@ extension ClientConnectionHandler {
             }
         }
         self.flushSoon(context)
+    }
+
+    private func goOnLater(_ stream: any ClientEventStream, _ context: ChannelHandlerContext) {
+        self.waitingForTurn.append(stream)
+        if self.waitingForTurn.count == 1 { StreamTurns.on(context.eventLoop).add(self) }
     }
 
     /// The socket has room again.
@@ -132,5 +146,13 @@ extension ClientConnectionHandler {
             self.sendUnwatched(SessionService.cancel, request, context: context)
         }
         self.flushSoon(context)
+    }
+}
+
+extension ClientConnectionHandler: StreamTurnTaker {
+    func takeTurns() {
+        let streams = self.waitingForTurn
+        self.waitingForTurn = []
+        for stream in streams { self.send(stream) }
     }
 }

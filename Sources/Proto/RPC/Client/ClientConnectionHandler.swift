@@ -34,6 +34,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     var arrived: [any ClientEventStream] = []
     /// Streams that have something to send and wait for room in the socket.
     var blocked: [any ClientEventStream] = []
+    /// Streams that wait for their next turn.
+    var waitingForTurn: [any ClientEventStream] = []
 
     let hello: HelloRequest
     let keepAliveSettings: KeepAlive?
@@ -222,6 +224,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         }
         self.tellArrivals()
         self.blocked = []
+        self.waitingForTurn = []
         self.connection?.closed()
         self.connection = nil
         self.context = nil

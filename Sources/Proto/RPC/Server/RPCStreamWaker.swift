@@ -11,6 +11,8 @@ public final class RPCStreamWaker: Sendable {
 
     /// The budget has yet to grant room for the message that waits: it is asked once.
     private let waitsForRoom = Atomic<Bool>(false)
+    /// It goes on with its next turn, not before.
+    private let waitsForTurn = Atomic<Bool>(false)
 
     init(streamID: UInt32, connection: ServerConnection) {
         self.streamID = streamID
@@ -38,8 +40,21 @@ public final class RPCStreamWaker: Sendable {
     func granted(_ bytes: Int) {
         self.grantedBytes.store(bytes, ordering: .sequentiallyConsistent)
         self.waitsForRoom.store(false, ordering: .sequentiallyConsistent)
-        self.wake()
+        self.connection.goOn(self)
     }
+
+    /// The stream has had its turn. Gives false when it waits for the next one already.
+    func waitForTurn() -> Bool {
+        !self.waitsForTurn.exchange(true, ordering: .relaxed)
+    }
+
+    /// The stream's next turn begins.
+    func turnBegins() {
+        self.waitsForTurn.store(false, ordering: .relaxed)
+    }
+
+    /// Whether it may send before its next turn.
+    var isWaitingForTurn: Bool { self.waitsForTurn.load(ordering: .relaxed) }
 
     /// The message that waits has asked for room.
     func isQueuedForRoom() {

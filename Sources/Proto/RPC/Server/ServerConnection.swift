@@ -119,6 +119,12 @@ final class ServerConnection: Sendable {
         }
     }
 
+    /// There is room for the message that a stream keeps. A socket that takes all at once gives room in the turn that has
+    /// used it up.
+    func goOn(_ waker: RPCStreamWaker) {
+        if self.channel.eventLoop.inEventLoop { self.handler.value.goOnLater(waker) } else { waker.wake() }
+    }
+
     /// A stream has room for a frame that was held back.
     func resumeReading() {
         self.channel.eventLoop.execute {

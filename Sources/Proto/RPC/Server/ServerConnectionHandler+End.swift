@@ -82,6 +82,7 @@ extension ServerConnectionHandler {
         self.accepted = []
         self.acceptedOnLoop = []
         self.woken = []
+        self.waitingForTurn = []
         self.connection?.closed()
         self.connection = nil
         self.context = nil

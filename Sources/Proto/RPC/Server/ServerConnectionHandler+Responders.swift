@@ -51,9 +51,8 @@ extension ServerConnectionHandler {
         return messageBytes
     }
 
-    /// Sends what the responder of a stream has, as far as there is room; the last of it is not flushed. Gives the bytes of
-    /// messages: they keep their room until all that was sent here is on the socket, which ends the turn of a stream that
-    /// always has more.
+    /// Sends what the responder of a stream has, as far as there is room and for one turn; the last of it is not flushed.
+    /// Gives the bytes of messages: they keep their room until all that was sent here is on the socket.
     func sendMessages(of waker: RPCStreamWaker, context: ChannelHandlerContext) -> Int {
         waker.heard()
         guard let connection = self.connection else { return 0 }
@@ -61,18 +60,22 @@ extension ServerConnectionHandler {
             connection.outbound.release(waker.takeGrant())
             return 0
         }
+        if waker.isWaitingForTurn { return 0 }
         var room = OutboundRoom(of: connection.outbound, for: waker)
+        var turnBytes = 0
         // A write that fails ends the connection before it returns.
         while self.connection != nil {
             var step = StreamResponderStep.wait
             do throws(RPCError) {
                 try self.writer.append(to: context) { buffer throws(RPCError) in
+                    turnBytes -= buffer.readableBytes
                     step = try call.appendMessages(
                         maximumDataBytes: self.limits.frame.maximumDataBytes,
                         fullBytes: FrameWriter.flushBytes,
                         to: &buffer,
                         reserve: { room.take($0) }
                     )
+                    turnBytes += buffer.readableBytes
                 }
             } catch {
                 self.end(call, error, context: context)
@@ -80,7 +83,8 @@ extension ServerConnectionHandler {
             }
             switch step {
             // The writer has sent it.
-            case .full: continue
+            case .full where turnBytes < StreamTurns.turnBytes: continue
+            case .full: self.goOnLater(waker)
             case .held, .wait: break
             case .end: self.finish(call, nil, context: context)
             case .failed(let error): self.finish(call, error.ofHandler, context: context)
@@ -88,6 +92,13 @@ extension ServerConnectionHandler {
             break
         }
         return room.end()
+    }
+
+    /// A stream goes on with its next turn.
+    func goOnLater(_ waker: RPCStreamWaker) {
+        guard let context = self.context, waker.waitForTurn() else { return }
+        self.waitingForTurn.append(waker)
+        if self.waitingForTurn.count == 1 { StreamTurns.on(context.eventLoop).add(self) }
     }
 
     /// The responder has ended its stream.
@@ -109,5 +120,22 @@ extension ServerConnectionHandler {
     private func end(_ call: ServerEventCall, _ error: RPCError, context: ChannelHandlerContext) {
         guard let running = self.machine.answered(streamID: call.streamID) else { return }
         self.fail(call.streamID, error.ofHandler, cancelling: running, context: context)
+    }
+}
+
+extension ServerConnectionHandler: StreamTurnTaker {
+    func takeTurns() {
+        guard let context = self.context, let connection = self.connection else { return }
+        let wakers = self.waitingForTurn
+        self.waitingForTurn = []
+        var messageBytes = 0
+        for waker in wakers {
+            waker.turnBegins()
+            messageBytes += self.sendMessages(of: waker, context: context)
+        }
+        // A client that hears something does not ping.
+        self.silence?.active(now: context.eventLoop.now)
+        self.writer.flush(to: context, releasing: messageBytes, of: connection.outbound)
+        self.closeIfDrained(context)
     }
 }

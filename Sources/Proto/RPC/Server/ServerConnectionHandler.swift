@@ -29,6 +29,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     var answers: [ServerAnswer] = []
     /// Streams whose responders may have something to send after this turn.
     var woken: [RPCStreamWaker] = []
+    /// Streams that wait for their next turn.
+    var waitingForTurn: [RPCStreamWaker] = []
     var timer: Scheduled<Void>?
     /// Whether the client has asked to be told when the server is about to stop.
     var isWatched = false
