@@ -487,6 +487,26 @@ class HostileEngines(RawCase):
             **question("extra"), extra_body={"guided_json": {"type": "object"}, "tools_like": [1, None]})
         self.assertEqual(json.loads(self.engine.seen[-1][1])["tools_like"], [1, None])
 
+    def test_G6_07_a_trace_reaches_the_engine_as_it_came_and_what_is_none_does_not(self):
+        parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+        def seen(*parents, states=()):
+            fields = [("TraceParent", value) for value in parents] + [("tracestate", value) for value in states]
+            answer = httpx.post(self.services.url + CHAT, json=question("traced"), headers=fields, timeout=60)
+            self.assertEqual(answer.status_code, 200)
+            headers, _ = self.engine.seen[-1]
+            return headers.get("traceparent"), headers.get("tracestate")
+
+        self.assertEqual(seen(), (None, None))
+        self.assertEqual(seen(parent), (parent, None))
+        self.assertEqual(seen(parent, states=["rojo=00f0 a,congo@1=t"]), (parent, "rojo=00f0 a,congo@1=t"))
+        self.assertEqual(seen(parent, states=["a=1", "b=2"]), (parent, "a=1, b=2"))
+        self.assertEqual(seen(parent, states=["no state"]), (parent, None))
+        self.assertEqual(seen(parent, states=["a=" + "b" * 9_000]), (parent, None))
+        self.assertEqual(seen(parent.upper(), states=["a=1"]), (None, None))
+        self.assertEqual(seen(parent, parent), (None, None))
+        self.assertEqual(seen(states=["a=1"]), (None, None))
+
     def test_an_error_that_is_no_JSON_is_wrapped(self):
         html = b"<html>Bad Gateway</html>"
         for name, reply in {

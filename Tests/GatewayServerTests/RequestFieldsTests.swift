@@ -13,11 +13,13 @@ struct RequestFieldsTests {
             "HOST": "a", "Content-Length": "12", "Expect": "100-continue", "Upgrade": "h2c",
             "CONTENT-TYPE": "application/json", "X-Request-ID": "mine", "Transfer-Encoding": "chunked",
             "Authorization": "Bearer k", "OpenAI-Project": "p", "OpenAI-Organization": "o", "x-other": "1",
+            "TraceParent": "00-1", "TraceState": "a=1",
         ])
         #expect(fields.hosts == 1 && fields.contentLength == "12" && fields.hasBody)
         #expect(fields.expectations == ["100-continue"] && fields.asksUpgrade)
         #expect(fields.contentType == "application/json" && fields.requestID == "mine")
         #expect(fields.transferCodings == ["chunked"])
+        #expect(fields.traceParent == "00-1" && fields.traceState == "a=1")
         #expect(fields.credentials == Credentials(authorization: "Bearer k", organization: "o", project: "p"))
     }
 
@@ -37,10 +39,12 @@ struct RequestFieldsTests {
             "host": "a", "Host": "b", "content-length": "0", "content-length": "3", "content-type": "one",
             "content-type": "two", "transfer-encoding": "gzip", "transfer-encoding": "chunked",
             "authorization": "Bearer a", "authorization": "Bearer b",
+            "traceparent": "00-1", "traceparent": "00-2", "tracestate": "a=1", "tracestate": "b=2",
         ])
         #expect(fields.hosts == 2 && fields.contentLength == "0" && fields.hasBody && fields.contentType == "one")
         #expect(fields.transferCodings == ["gzip", "chunked"])
         #expect(fields.credentials.authorization == "Bearer a, Bearer b")
+        #expect(fields.traceParent == "00-1, 00-2" && fields.traceState == "a=1, b=2")
     }
 
     @Test("a length of 0 is no body")

@@ -84,6 +84,16 @@ struct InferenceRefusalTests {
         }
     }
 
+    @Test("G6-07 a call's trace is a matter of its engine, when it is well-formed")
+    func traces() throws {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let metadata = RPCMetadata([("traceparent", parent), ("tracestate", "a=b")])
+        let traced = try EngineRequest(Bench.head(.online, bytes: 1), RPCContext(metadata: metadata))
+        #expect(traced.traceFields.map { "\($0.name): \($0.value)" } == ["traceparent: \(parent)", "tracestate: a=b"])
+        let odd = RPCContext(metadata: RPCMetadata([("traceparent", "\(parent)\r\nx: y")]))
+        #expect(try EngineRequest(Bench.head(.online, bytes: 1), odd).traceFields.isEmpty)
+    }
+
     @Test("design 3: a service sends the classes that its rule names")
     func classesOfServices() throws {
         let service = RPCCaller(name: "reports", roles: .service, tenant: "t", requestClasses: [.flex, .batch])

@@ -38,6 +38,8 @@ public struct StreamedRequest: Sendable {
     public var contentBytes: Int
     /// Sent as `x-request-id`.
     public var requestID: String
+    /// `traceparent` and `tracestate`, if the request has them.
+    public var traceFields: [HTTPHeader]
     /// Largest answer, in bytes; the engine's own limit holds as well.
     public var maximumAnswerBytes: Int
     /// Resumes what `read` and `onBody` paused, and cancels the request.
@@ -60,6 +62,7 @@ public struct StreamedRequest: Sendable {
         path: String,
         contentBytes: Int,
         requestID: String,
+        traceFields: [HTTPHeader] = [],
         maximumAnswerBytes: Int,
         control: TransferControl,
         isWhole: Bool,
@@ -71,6 +74,7 @@ public struct StreamedRequest: Sendable {
         self.path = path
         self.contentBytes = contentBytes
         self.requestID = requestID
+        self.traceFields = traceFields
         self.maximumAnswerBytes = maximumAnswerBytes
         self.control = control
         self.isWhole = isWhole
@@ -115,6 +119,7 @@ public struct EngineClient: Engine {
             ? .copied(length: streamed.contentBytes, fill: streamed.read)
             : .stream(length: Int64(streamed.contentBytes), read: streamed.read)
         var request = self.post(streamed.path, body, requestID: streamed.requestID)
+        if !streamed.traceFields.isEmpty { request.headers += streamed.traceFields }
         request.maximumResponseBytes = min(request.maximumResponseBytes, streamed.maximumAnswerBytes)
         request.control = streamed.control
         request.onHead = { status, headers in streamed.onHead(EngineAnswerHead(status: status, headers)) }

@@ -21,6 +21,10 @@ struct RequestFields {
     private(set) var contentType: String?
     /// The first `X-Request-Id`.
     private(set) var requestID: String?
+    /// All `Traceparent` fields; more than one are joined, which makes them none.
+    private(set) var traceParent: String?
+    /// All `Tracestate` fields, joined.
+    private(set) var traceState: String?
     /// Who makes the request; fields of one name count as one, as in `HTTPFields`.
     private(set) var credentials = Credentials()
 
@@ -33,6 +37,8 @@ struct RequestFields {
         case 4 where name.isField("host"): self.hosts += 1
         case 6 where name.isField("expect"): self.expectations.append(value)
         case 7 where name.isField("upgrade"): self.asksUpgrade = true
+        case 10 where name.isField("tracestate"): Self.join(value, to: &self.traceState)
+        case 11 where name.isField("traceparent"): Self.join(value, to: &self.traceParent)
         case 12 where name.isField("content-type"): self.contentType = self.contentType ?? value
         case 12 where name.isField("x-request-id"): self.requestID = self.requestID ?? value
         case 13 where name.isField("authorization"): Self.join(value, to: &self.credentials.authorization)

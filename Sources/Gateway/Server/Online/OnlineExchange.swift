@@ -147,6 +147,7 @@ final class OnlineExchange {
             body: pass.accepted.body.bytes,
             caller: pass.accepted.caller,
             requestID: self.requestID,
+            trace: TraceContext(parent: self.request.fields.traceParent, state: self.request.fields.traceState),
             scheduler: pass.route.scheduler,
             on: eventLoop
         ) {

@@ -45,6 +45,7 @@ final class OnlineService: Sendable {
         body: ByteBuffer,
         caller: Caller,
         requestID: String,
+        trace: TraceContext?,
         scheduler: RPCClient.Endpoint?,
         on eventLoop: any EventLoop,
         onArrival: @escaping @Sendable () -> Void
@@ -56,7 +57,7 @@ final class OnlineService: Sendable {
         )
         let options = CallOptions(
             timeout: self.requestTimeout,
-            pairs: SchedulerCalls.pairs(caller, requestID: requestID),
+            pairs: SchedulerCalls.pairs(caller, requestID: requestID, trace: trace),
             endpoint: scheduler
         )
         return self.client.infer(head, body: body, options: options, on: eventLoop, onArrival: onArrival)

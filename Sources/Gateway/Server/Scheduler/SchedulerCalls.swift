@@ -21,11 +21,13 @@ struct SchedulerCalls: Sendable {
     }
 
     /// The same as it travels.
-    static func pairs(_ caller: Caller, requestID: String) -> [Envelope.KeyValue] {
+    static func pairs(_ caller: Caller, requestID: String, trace: TraceContext? = nil) -> [Envelope.KeyValue] {
         let tenant = Envelope.KeyValue(key: "tenant", value: caller.tenant)
         let request = Envelope.KeyValue(key: "request-id", value: requestID)
-        guard let project = caller.project else { return [tenant, request] }
-        return [tenant, request, Envelope.KeyValue(key: "project", value: project)]
+        var pairs =
+            caller.project.map { [tenant, request, Envelope.KeyValue(key: "project", value: $0)] } ?? [tenant, request]
+        if let trace { pairs += trace.fields.map { Envelope.KeyValue(key: $0.name, value: $0.value) } }
+        return pairs
     }
 
     /// Makes a call; its failure is worded for the client.

@@ -123,6 +123,7 @@ final class EngineCall: Sendable {
             path: self.request.path,
             contentBytes: self.request.contentBytes,
             requestID: self.request.requestID,
+            traceFields: self.request.traceFields,
             maximumAnswerBytes: self.sink.maximumBytes,
             control: self.control,
             isWhole: isWhole,

@@ -1,3 +1,4 @@
+import CurlHTTP
 import ProtoMessages
 import ProtoRPC
 import SchedulerCore
@@ -10,6 +11,8 @@ struct EngineRequest: Sendable {
     let contentBytes: Int
     let tenant: String
     let requestID: String
+    /// The request's place in a trace, as header fields; none if it has none.
+    let traceFields: [HTTPHeader]
 
     /// Checks the head of a call.
     /// - Throws: INVALID_ARGUMENT, with the field at fault; PERMISSION_DENIED for a class that the caller may not send.
@@ -43,5 +46,6 @@ struct EngineRequest: Sendable {
         self.contentBytes = Int(head.contentBytes)
         self.tenant = context.tenant
         self.requestID = context.requestID
+        self.traceFields = context.trace?.fields.map { HTTPHeader(name: $0.name, value: $0.value) } ?? []
     }
 }
