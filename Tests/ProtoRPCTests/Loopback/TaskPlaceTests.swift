@@ -60,6 +60,37 @@ import Testing
         try await group.shutdownGracefully()
     }
 
+    @Test("a server ends when its event loops are shut down, also with calls whose tasks ran there")
+    func loopIsShutDown() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let stage = Stage()
+        var router = RPCRouter()
+        router.register(echo, on: .eventLoop) { request, _ in
+            stage.tell("began")
+            // Not cancelled, so that it goes on only once the loop is gone.
+            await stage.curtain.waitUntilOpen()
+            stage.tell("went on")
+            return request
+        }
+        let (addresses, sink) = AsyncStream.makeStream(of: SocketAddress.self)
+        var configuration = patientServer
+        configuration.eventLoopGroup = group
+        let server = RPCServer(configuration: configuration, router: router, logger: quietLogger) { sink.yield($0) }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await server.run() }
+            let port = try #require(await addresses.first { _ in true }?.port)
+            try await withRawClient(port: port) { peer in
+                try await peer.send(try request(1, Envelope.KeyValue()))
+                #expect(await stage.next() == "began")
+                try await group.shutdownGracefully()
+                #expect(try await peer.nextFrame() == nil)
+            }
+            stage.curtain.open()
+            #expect(await stage.next() == "went on")
+            try await tasks.waitForAll()
+        }
+    }
+
     @Test("G5-07 a task on the event loop is cancelled at its call's deadline, and the next call is answered")
     func deadline() async throws {
         let wasCancelled = Atomic(false)

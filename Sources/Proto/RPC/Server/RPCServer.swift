@@ -45,6 +45,8 @@ public struct RPCServer: Service {
         let registry = ConnectionRegistry(limit: self.configuration.limits.maximumConnections)
         let (connections, sink) = AsyncStream.makeStream(of: ServerConnection.self)
         let listener = try await self.bind(registry: registry, sink: sink)
+        // Asked for now: an event loop that was shut down answers nobody.
+        async let listenerHasClosed: Void? = try? listener.closeFuture.get()
         if let address = listener.localAddress {
             self.onListening(address)
         }
@@ -57,7 +59,7 @@ public struct RPCServer: Service {
             listener.close().whenComplete { _ in registry.drain(timeout: timeout) }
         }
         // A cancelled task stops waiting at once; whoever called may want the address again.
-        try? await listener.closeFuture.get()
+        _ = await listenerHasClosed
     }
 
     private func serve(_ connections: AsyncStream<ServerConnection>, registry: ConnectionRegistry) async {

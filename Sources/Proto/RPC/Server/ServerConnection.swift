@@ -12,8 +12,8 @@ final class ServerConnection: Sendable {
     /// Calls that begin, by where their tasks run.
     private let calls = CallQueue()
     private let callsOnLoop = CallQueue()
-    /// Whether any method's tasks run on the event loop.
-    private let hasTasksOnLoop: Bool
+    /// nil when no method's tasks run on the event loop.
+    private let tasksOnLoop: ConnectionTaskExecutor?
     private let answers = Mailbox<ServerAnswer>()
     private let handler: NIOLoopBound<ServerConnectionHandler>
     let drainNotice = DrainNotice()
@@ -51,7 +51,7 @@ final class ServerConnection: Sendable {
         hasTasksOnLoop: Bool,
         outbound: OutboundBudget
     ) {
-        self.hasTasksOnLoop = hasTasksOnLoop
+        self.tasksOnLoop = hasTasksOnLoop ? ConnectionTaskExecutor(channel.eventLoop) : nil
         self.channel = channel
         self.number = number
         self.client = RPCClientFacts(
@@ -70,8 +70,8 @@ final class ServerConnection: Sendable {
     func serve(maximumDataBytes: Int, logger: Logger) async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
-                if self.hasTasksOnLoop {
-                    group.addTask(executorPreference: EventLoopTaskExecutor(self.channel.eventLoop)) {
+                if let tasksOnLoop = self.tasksOnLoop {
+                    group.addTask(executorPreference: tasksOnLoop) {
                         await self.run(self.callsOnLoop, maximumDataBytes: maximumDataBytes, logger: logger)
                     }
                 }
@@ -146,6 +146,7 @@ final class ServerConnection: Sendable {
     }
 
     func closed() {
+        self.tasksOnLoop?.leave()
         self.calls.sink.finish()
         self.callsOnLoop.sink.finish()
         for case .messages(let stream) in self.answers.close().map(\.kind) { _ = stream.takeMessages() }
