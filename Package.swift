@@ -212,7 +212,7 @@ let package = Package(
         .tests("TenantLimitsTests", ["Settings", "TenantLimits"]),
         .tests("WatchedFilesTests", ["TestSupport", "Settings", "WatchedFiles", .logging, .lifecycle]),
         .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "CCurl", "EngineSimulator", "Settings", .logging]),
-        .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", .nioCore]),
+        .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", "ProtoGenerated", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
         .tests(
             "ProtoTLSTests",

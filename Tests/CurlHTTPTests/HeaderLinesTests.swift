@@ -9,6 +9,8 @@ private final class Lines {
 
     func write(_ headers: [HTTPHeader]) -> Bool { self.lines.write(headers) }
 
+    var textBytes: Int { self.lines.text.count }
+
     /// As libcurl finds them.
     var texts: [String] {
         var texts: [String] = []
@@ -40,10 +42,12 @@ struct HeaderLinesTests {
         #expect(lines.texts == ["Expect:"] + many.map { "\($0.name): \($0.value)" })
         #expect(lines.write([HTTPHeader(name: "a", value: "")]))
         #expect(lines.texts == ["Expect:", "a: "])
+        #expect(lines.textBytes <= 4 << 10, "what only a long request needed is not kept")
     }
 
     @Test(arguments: [
         HTTPHeader(name: "a", value: "b\r\nc: d"), HTTPHeader(name: "a", value: "b\0"),
+        HTTPHeader(name: "a", value: "b\u{7F}"), HTTPHeader(name: "a\u{7F}", value: "b"),
         HTTPHeader(name: "", value: "b"), HTTPHeader(name: "a b", value: "c"), HTTPHeader(name: "a:", value: "c"),
     ])
     func whatWouldEndALineIsRefused(_ header: HTTPHeader) {

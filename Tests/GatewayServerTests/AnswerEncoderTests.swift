@@ -30,7 +30,7 @@ struct AnswerEncoderTests {
     func small() {
         var encoder = AnswerEncoder()
         let output = encoder.begin(Self.head(contentLength: 2), Self.stays, ByteBuffer(string: "{}"), isEnd: true)
-        #expect(output.large == nil && output.behind == nil)
+        #expect(output.large == nil && output.behind == nil && !encoder.endsWithConnection)
         #expect(
             String(buffer: output.bytes) == """
                 HTTP/1.1 200 OK\r
@@ -53,7 +53,7 @@ struct AnswerEncoderTests {
         #expect(
             first.contains("\r\ntransfer-encoding: chunked\r\n") && first.hasSuffix("\r\n\r\nc\r\n0123456789ab\r\n")
         )
-        #expect(!first.contains("content-length"))
+        #expect(!first.contains("content-length") && !encoder.endsWithConnection)
         #expect(Self.text(encoder.goOn(ByteBuffer(string: "x"), isEnd: false)) == "1\r\nx\r\n")
         #expect(Self.text(encoder.goOn(ByteBuffer(), isEnd: false)) == "")
         #expect(Self.text(encoder.goOn(ByteBuffer(string: "y"), isEnd: true)) == "1\r\ny\r\n0\r\n\r\n")
@@ -80,6 +80,7 @@ struct AnswerEncoderTests {
         let first = Self.text(encoder.begin(Self.head(), Self.http10, ByteBuffer(string: "ab"), isEnd: false))
         #expect(first.hasPrefix("HTTP/1.0 200 OK\r\n") && first.hasSuffix("\r\nconnection: close\r\n\r\nab"))
         #expect(!first.contains("transfer-encoding") && !first.contains("content-length"))
+        #expect(encoder.endsWithConnection)
         #expect(Self.text(encoder.goOn(ByteBuffer(string: "c"), isEnd: true)) == "c")
         #expect(Self.text(encoder.goOn(ByteBuffer(), isEnd: true)) == "")
     }
@@ -101,6 +102,17 @@ struct AnswerEncoderTests {
         head.contentType = text
         let output = Self.text(encoder.begin(head, Self.stays, ByteBuffer(), isEnd: true))
         #expect(!output.contains("content-type") && !output.contains("x: y"))
+    }
+
+    @Test("the tier is told if the request came so far", arguments: [nil, ServiceTier.default, .flex])
+    func tier(_ tier: ServiceTier?) {
+        var encoder = AnswerEncoder()
+        var head = Self.head(contentLength: 0)
+        head.tier = tier
+        let output = Self.text(encoder.begin(head, Self.stays, ByteBuffer(), isEnd: true))
+        let lines = output.split(separator: "\r\n").filter { $0.hasPrefix("x-backfill-service-tier:") }
+        let name = tier.map { $0 == .flex ? "flex" : "default" }
+        #expect(lines == (name.map { ["x-backfill-service-tier: \($0)"] } ?? []))
     }
 
     @Test("streams of events are marked, and other fields are told")

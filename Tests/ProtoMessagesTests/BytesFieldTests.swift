@@ -1,4 +1,5 @@
 import NIOCore
+import ProtoGenerated
 import Testing
 
 @testable import ProtoMessages
@@ -47,6 +48,37 @@ struct BytesFieldTests {
         #expect(try InferRequest(serialized: request.serialized()) == request)
     }
 
+    @Test func bytesThatAreNotThoseOfTheOuterFieldAreCopied() throws {
+        // Field 2 of what arrived; the bytes to lift are others, of the same length and of another one.
+        let arrived = ByteBuffer(bytes: [0x12, 3] + Array("out".utf8))
+        for text in ["ins", "inner"] {
+            let other = Array(text.utf8)
+            arrived.withUnsafeReadableBytes { outer in
+                other.withUnsafeBufferPointer { inner in
+                    let data = ProtobufCBinaryData(
+                        len: inner.count,
+                        data: UnsafeMutablePointer(mutating: inner.baseAddress)
+                    )
+                    let lift = ProtoLift(of: outer, in: arrived)
+                    #expect(String(buffer: lift.inner.bytes(data, field: 2)) == text, "of a message inside")
+                    #expect(String(buffer: lift.bytes(data, field: nil)) == text, "of a field that holds several")
+                    if text == "inner" { #expect(String(buffer: lift.bytes(data, field: 2)) == text) }
+                }
+            }
+        }
+    }
+
+    @Test func theScanFindsAFieldBehindAnyOther() {
+        func last(_ bytes: [UInt8]) -> Range<Int>? { bytes.withUnsafeBytes { FieldScan.last(2, in: $0) } }
+        let field: [UInt8] = [0x12, 1, 9]
+        let largest = [UInt8](repeating: 0xff, count: 9) + [1]
+        for other in [
+            [0x08, 1], [0x08] + largest, [0x09, 1, 2, 3, 4, 5, 6, 7, 8], [0x0a, 2, 1, 2], [0x0d, 1, 2, 3, 4],
+        ] {
+            #expect(last(other + field) == (other.count + 2)..<(other.count + 3))
+        }
+    }
+
     @Test func theScanRefusesWhatIsNoMessage() {
         func last(_ bytes: [UInt8]) -> Range<Int>? { bytes.withUnsafeBytes { FieldScan.last(2, in: $0) } }
         #expect(last([0x12, 1, 9]) == 2..<3)
@@ -56,6 +88,8 @@ struct BytesFieldTests {
         #expect(last([0x12]) == nil)
         #expect(last([0x13, 0]) == nil)
         #expect(last([0x12, 1, 9, 0xff]) == nil)
+        #expect(last([0x12, 1, 9, 0x08, 0x80]) == nil)
+        #expect(last([0x12] + [UInt8](repeating: 0x80, count: 10) + [0]) == nil, "a length of more than 64 bits")
         #expect(last([0x12] + [UInt8](repeating: 0xff, count: 12)) == nil)
     }
 

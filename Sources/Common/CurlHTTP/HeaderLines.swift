@@ -11,7 +11,7 @@ struct HeaderLines: ~Copyable {
     /// Text memory above this many bytes is not kept for a request that needs less.
     private static let keptBytes = 4 << 10
 
-    private var text = UnsafeMutableRawBufferPointer.allocate(byteCount: usualBytes, alignment: 1)
+    private(set) var text = UnsafeMutableRawBufferPointer.allocate(byteCount: usualBytes, alignment: 1)
     private var nodes = UnsafeMutableBufferPointer<curl_slist>.allocate(capacity: 8)
 
     /// The first line; it may be another one after each `write`.

@@ -237,6 +237,23 @@ import Testing
         try await group.shutdownGracefully()
     }
 
+    @Test("a response ends it: with a payload that is the last message, without one there is none")
+    func responses() async throws {
+        try await withScriptedServer { listener in
+            _ = try await listener.accept { connection in
+                _ = try await connection.nextFrame()
+                let empty = Frame(streamID: 1, type: .response, data: try Envelope.Response().serialized())
+                try await connection.send(try Methods.data(1, "a"), empty)
+                _ = try await connection.nextFrame()
+                try await connection.send(try Methods.data(3, "a"), try response(3, Message(key: "b")))
+            }
+        } client: { client in
+            await client.until { $0.count == 1 }
+            #expect(await Self.told(client, Message()) == [.message("a"), .end])
+            #expect(await Self.told(client, Message()) == [.message("a"), .message("b"), .end])
+        }
+    }
+
     @Test("its time is over")
     func deadline() async throws {
         try await withScriptedServer { listener in

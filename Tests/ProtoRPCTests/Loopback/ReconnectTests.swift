@@ -134,4 +134,30 @@ import Testing
             }
         }
     }
+
+    @Test("G6-08 what has no connection on one lane is not connected there because it is on the other")
+    func aLaneWithoutConnection() async throws {
+        try await withServer { first in
+            try await withServer { second in
+                try await withClient(of: first, second) { client in
+                    await client.until { $0.count == 2 }
+                    let links = client.links
+                    let control = links.choose(lane: .control, endpoint: second.endpoint)
+                    let index = links.keys.firstIndex { $0.endpoint == second.endpoint && $0.lane == .control }
+                    guard case .connection(let connection) = control, let index else {
+                        Issue.record("no connection")
+                        return
+                    }
+                    _ = links.update(index) { $0.attemptFailed("lost") }
+                    #expect(client.connectedEndpoints == [first.endpoint])
+                    #expect(!links.hasConnection(lane: .control, endpoint: nil, besides: [first.endpoint]))
+                    #expect(links.hasConnection(lane: .bulk, endpoint: nil, besides: [first.endpoint]))
+                    let error = await failure { try await client.echo(options: CallOptions(endpoint: second.endpoint)) }
+                    #expect(error?.message == "not connected to \(second.endpoint) (lost)")
+                    // The client closes what it has.
+                    _ = links.update(index) { $0.attemptSucceeded(connection) }
+                }
+            }
+        }
+    }
 }
