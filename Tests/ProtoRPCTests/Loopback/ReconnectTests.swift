@@ -23,8 +23,10 @@ import Testing
     }
 
     @Test func whileBackingOffACallFailsAtOnceUnsentAndNamesTheAddress() async throws {
-        let port = try await withServer { $0.port }
-        let endpoint = RPCClient.Endpoint(host: "127.0.0.1", port: port)
+        // An address of its own, as above.
+        let host = "127.0.0.5"
+        let port = try await withServer(RPCServerConfiguration(host: host)) { $0.port }
+        let endpoint = RPCClient.Endpoint(host: host, port: port)
         let backOff = BackOff(minimum: .seconds(3_600), maximum: .seconds(3_600))
         try await withClient(patientClient(of: [endpoint], backOff: backOff)) { client in
             // The first call waits for the first attempt, the second finds the back-off.
@@ -32,7 +34,7 @@ import Testing
                 let error = await failure { try await client.echo() }
                 #expect(error?.code == .unavailable)
                 #expect(error?.notSent == true)
-                #expect(error?.message.contains("127.0.0.1:\(port)") == true)
+                #expect(error?.message.contains("\(host):\(port)") == true)
                 #expect(error?.message.contains("refused") == true)
             }
         }
