@@ -235,7 +235,7 @@ let package = Package(
         .tests(
             "GatewayServerTests",
             [
-                "GatewayServer", "GatewayAPI", "ProtoRPC", .nioCore, .nioEmbedded, .nioHTTP1, .logging,
+                "GatewayServer", "GatewayAPI", "ProtoMessages", "ProtoRPC", .nioCore, .nioEmbedded, .nioHTTP1, .logging,
                 .inMemoryLogging,
             ]
         ),

@@ -21,8 +21,10 @@ final class ModelDirectory: Service {
 
     private struct State {
         var places = ModelPlaces()
+        /// When the last look that has ended began.
         var lastLook: ContinuousClock.Instant?
-        /// Who is told of the end of a look. Bounded by the requests under way.
+        /// Who is told of the end of the next look to begin: what one that is under way finds may be older than the
+        /// question. Bounded by the requests under way.
         var waiters: [@Sendable () -> Void] = []
         var hasStopped = false
     }
@@ -55,7 +57,8 @@ final class ModelDirectory: Service {
         } onGracefulShutdown: {
             self.look.finish()
         }
-        self.tellWaiters { $0.hasStopped = true }
+        self.state.withLock { $0.hasStopped = true }
+        for waiter in self.takeWaiters() { waiter() }
     }
 
     private func lookNowAndThen() async {
@@ -66,6 +69,8 @@ final class ModelDirectory: Service {
     }
 
     private func ask() async {
+        let begin = ContinuousClock.now
+        let waiters = self.takeWaiters()
         await withTaskGroup(of: (RPCClient.Endpoint, Set<String>?).self) { group in
             for scheduler in self.schedulers {
                 group.addTask {
@@ -78,16 +83,15 @@ final class ModelDirectory: Service {
                 self.state.withLock { $0.places.said(models, by: scheduler) }
             }
         }
-        self.tellWaiters { $0.lastLook = .now }
+        self.state.withLock { $0.lastLook = begin }
+        for waiter in waiters { waiter() }
     }
 
-    private func tellWaiters(_ change: (inout State) -> Void) {
-        let waiters = self.state.withLock { state in
-            change(&state)
+    private func takeWaiters() -> [@Sendable () -> Void] {
+        self.state.withLock { state in
             defer { state.waiters = [] }
             return state.waiters
         }
-        for waiter in waiters { waiter() }
     }
 }
 
@@ -111,8 +115,8 @@ extension ModelDirectory {
         self.state.withLock { $0.places.has(model) }
     }
 
-    /// Looks again, unless the last look has just ended, and calls `body` then, once, on any thread; within the time that
-    /// the schedulers have to answer.
+    /// Looks again, unless the last look has just begun and ended, and calls `body` then, once, on any thread; within twice
+    /// the time that the schedulers have to answer.
     func afterLook(_ body: @escaping @Sendable () -> Void) {
         let mustWait = self.state.withLock { state in
             let isFresh = state.lastLook.map { .now - $0 < Self.freshness } ?? false
