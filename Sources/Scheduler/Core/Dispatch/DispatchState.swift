@@ -5,9 +5,13 @@
 /// taken; between jobs lines take turns. An online request is a line of the class that goes first, so that while one
 /// waits for an engine no other line is sent there; it takes any place, the others leave it some (`OnlineReserve`, design
 /// section 5).
+///
+/// What is asked for each line is inlinable, so that it is compiled for the lines of who uses it: code that is told its types
+/// by another module while it runs takes up to ten times as long.
 public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable {
     /// A line that waits for its next attempt.
-    private struct Delayed: Sendable {
+    @usableFromInline
+    struct Delayed: Sendable {
         var due: Int64
         var dispatchClass: DispatchClass
         var model: String
@@ -25,16 +29,24 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         public var job: Job
         /// The line.
         public var line: Line
+
+        @usableFromInline
+        init(dispatchClass: DispatchClass, engine: Int, job: Job, line: Line) {
+            self.dispatchClass = dispatchClass
+            self.engine = engine
+            self.job = job
+            self.line = line
+        }
     }
 
-    private var places: EnginePlaces
+    @usableFromInline var places: EnginePlaces
     /// Lines that wait, by class, in its order, and model; few, and edited in place: a copy of a queue would cost as much
     /// as its lines.
-    private var queues: [(dispatchClass: DispatchClass, model: String, turns: FairTurns<Job, Line>)] = []
-    private var delayed: [Delayed] = []
-    private var parked: Set<Job> = []
+    @usableFromInline var queues: [(dispatchClass: DispatchClass, model: String, turns: FairTurns<Job, Line>)] = []
+    @usableFromInline var delayed: [Delayed] = []
+    @usableFromInline var parked: Set<Job> = []
     /// The class of the first queue; nil: no line waits.
-    private var firstClass: DispatchClass?
+    @usableFromInline var firstClass: DispatchClass?
 
     /// No engines, no lines.
     public init(reserve: OnlineReserve = OnlineReserve()) {
@@ -45,6 +57,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     public var engines: [DispatchEngine] { self.places.engines }
 
     /// Whether nothing waits, neither for an engine nor for a time.
+    @inlinable
     public var isIdle: Bool { self.firstClass == nil && self.delayed.isEmpty }
 
     /// Adds an engine and gives its index.
@@ -70,6 +83,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Queues batch lines of one job for one model.
+    @inlinable
     public mutating func offer(
         _ lines: some Sequence<Line>,
         _ dispatchClass: DispatchClass = .batch,
@@ -80,6 +94,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Queues a line of any class; an online one has places kept free at its engines from now on.
+    @inlinable
     public mutating func offer(_ line: Line, _ dispatchClass: DispatchClass, job: Job, model: String, at now: Int64) {
         self.queues[self.queueIndex(dispatchClass, model)].turns.append(CollectionOfOne(line), for: job)
         if dispatchClass == .online { self.places.keepFree(for: model, at: now) }
@@ -87,6 +102,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
 
     /// Takes a free place for a request of any class without queueing it, and gives the engine; nil when there is none, or
     /// lines of its class, or of one that goes first, may wait for it.
+    @inlinable
     public mutating func takeFreePlace(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
         if let firstClass, firstClass <= dispatchClass { return nil }
         guard let engine = self.places.take(for: model, dispatchClass, at: now) else { return nil }
@@ -111,6 +127,7 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// A request ended, however; its place is free.
+    @inlinable
     public mutating func requestEnded(engine index: Int, _ dispatchClass: DispatchClass = .batch) {
         self.places.giveBack(index, dispatchClass)
     }
@@ -179,15 +196,18 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// Whether a line waits that can be sent as soon as there is an engine.
+    @inlinable
     public var hasLines: Bool { self.queues.contains { $0.turns.hasNext } }
 
     /// Whether lines wait until some time: for their next attempt, or for an engine that is full.
+    @inlinable
     public func isDelayed(at now: Int64) -> Bool {
         !self.delayed.isEmpty || self.hasLines && self.engines.contains { $0.busyUntil > now }
     }
 
     /// Takes the next line that can be sent now.
     /// - Parameter batch: whether batch lines may be sent.
+    @inlinable
     public mutating func next(at now: Int64, batch: Bool = true) -> Assignment? {
         for index in self.queues.indices {
             let dispatchClass = self.queues[index].dispatchClass
@@ -203,7 +223,8 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     }
 
     /// The queue of a class and model; made when there is none.
-    private mutating func queueIndex(_ dispatchClass: DispatchClass, _ model: String) -> Int {
+    @inlinable
+    mutating func queueIndex(_ dispatchClass: DispatchClass, _ model: String) -> Int {
         var place = self.queues.count
         for (index, queue) in self.queues.enumerated() {
             if queue.dispatchClass == dispatchClass, queue.model == model { return index }
@@ -214,7 +235,8 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
         return place
     }
 
-    private mutating func dropEmptyQueues() {
+    @inlinable
+    mutating func dropEmptyQueues() {
         self.queues.removeAll { $0.turns.count == 0 }
         self.firstClass = self.queues.first?.dispatchClass
     }

@@ -18,8 +18,7 @@ public struct DispatchEngine: Sendable, Equatable {
 
 /// The engines and their free places. Pure; times are milliseconds of any monotonic clock.
 ///
-/// Apart from `DispatchState`, whose lines wait for these places: it is asked for each request, and code without type
-/// parameters costs a tenth of code that is given them by another module.
+/// Apart from `DispatchState`, whose lines wait for these places: it needs no type parameters, and so is compiled once.
 public struct EnginePlaces: Sendable {
     /// The engines, by index.
     public internal(set) var engines: [DispatchEngine] = []
@@ -32,6 +31,7 @@ public struct EnginePlaces: Sendable {
 
     /// Takes the place at the engine with the fewest requests in flight, of those that serve a model and have one free
     /// for this class; gives the engine.
+    @usableFromInline
     mutating func take(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
         guard let engine = self.free(for: model, dispatchClass, at: now) else { return nil }
         self.take(engine, dispatchClass)
@@ -39,18 +39,21 @@ public struct EnginePlaces: Sendable {
     }
 
     /// Takes a place at an engine that has one.
+    @usableFromInline
     mutating func take(_ engine: Int, _ dispatchClass: DispatchClass) {
         self.engines[engine].inFlight += 1
         if dispatchClass != .online { self.engines[engine].offlineInFlight += 1 }
     }
 
     /// Gives a place back.
+    @usableFromInline
     mutating func giveBack(_ engine: Int, _ dispatchClass: DispatchClass) {
         self.engines[engine].inFlight -= 1
         if dispatchClass != .online { self.engines[engine].offlineInFlight -= 1 }
     }
 
     /// Keeps places free for online requests, at the engines of a model, for a while from now on.
+    @usableFromInline
     mutating func keepFree(for model: String, at now: Int64) {
         for index in self.engines.indices where self.engines[index].models.contains(model) {
             self.engines[index].reservedUntil = now + self.reserve.milliseconds
@@ -58,6 +61,7 @@ public struct EnginePlaces: Sendable {
     }
 
     /// The engine that `take` would take a place at.
+    @usableFromInline
     func free(for model: String, _ dispatchClass: DispatchClass, at now: Int64) -> Int? {
         var best: Int?
         var fewest = Int.max

@@ -75,7 +75,7 @@ final class Dispatcher: Service {
                     self.pump()
                 }
                 self.isTicking.store(false, ordering: .sequentiallyConsistent)
-                self.watchDelays()
+                if self.isHeldUp { self.watchDelays() }
             }
         }
     }
@@ -83,13 +83,17 @@ final class Dispatcher: Service {
     /// Whether lines wait for a time, or for the lease.
     private var isHeldUp: Bool {
         let now = self.platform.time.monotonicMilliseconds()
-        let (isDelayed, hasLines) = self.state.withLock { ($0.isDelayed(at: now), $0.hasLines) }
-        return isDelayed || hasLines && !self.ownership.mayAct
+        let mayAct = self.ownership.mayAct
+        return self.state.withLock { Self.isHeldUp($0, at: now, mayAct: mayAct) }
+    }
+
+    private static func isHeldUp(_ state: borrowing State, at now: Int64, mayAct: Bool) -> Bool {
+        state.isDelayed(at: now) || !mayAct && state.hasLines
     }
 
     /// Lets `run` look at what is held up, if it does not already.
     private func watchDelays() {
-        guard !self.isTicking.load(ordering: .sequentiallyConsistent), self.isHeldUp else { return }
+        guard !self.isTicking.load(ordering: .sequentiallyConsistent) else { return }
         self.delay.yield()
     }
 }
@@ -167,8 +171,12 @@ extension Dispatcher {
 
     /// Sends as long as there is something and a place for it.
     func pump() {
-        defer { self.watchDelays() }
-        while let next = self.next() {
+        while true {
+            let (next, isHeldUp) = self.next()
+            guard let next else {
+                if isHeldUp { self.watchDelays() }
+                return
+            }
             switch next.line {
             case .request(let request): self.place(request, next)
             case .line(let line) where line.job.take(): self.send(line, to: next.engine)
@@ -177,13 +185,17 @@ extension Dispatcher {
         }
     }
 
-    private func next() -> State.Assignment? {
+    /// What to send now; when there is nothing, whether lines are held up.
+    private func next() -> (State.Assignment?, isHeldUp: Bool) {
         // The lease is looked at before each line: a scheduler that was paused must not send (I-08). Other requests
         // belong to no lease.
-        let mayRunLines =
-            self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes && self.ownership.mayAct
+        let mayAct = self.ownership.mayAct
+        let mayRunLines = mayAct && self.uncommittedBytes.load(ordering: .relaxed) < Self.maximumUncommittedBytes
         let now = self.platform.time.monotonicMilliseconds()
-        return self.state.withLock { $0.next(at: now, batch: mayRunLines) }
+        return self.state.withLock { state in
+            if let next = state.next(at: now, batch: mayRunLines) { return (next, false) }
+            return (nil, Self.isHeldUp(state, at: now, mayAct: mayAct))
+        }
     }
 
     private func send(_ line: LineRequest, to index: Int) {
