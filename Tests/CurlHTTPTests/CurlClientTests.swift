@@ -178,6 +178,18 @@ struct CurlClientTests {
         }
     }
 
+    @Test func moreTransfersThanOneMultiHandleTakesAllEnd() async throws {
+        try await self.withEngine { url, client in
+            for _ in 0..<3 {
+                let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                    for _ in 0..<300 { group.addTask { try await client.send(self.request(url)).status } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(statuses == Array(repeating: 200, count: 300))
+            }
+        }
+    }
+
     @Test func aCancelledTaskCancelsItsRequest() async throws {
         try await self.withEngine { url, client in
             await withTaskGroup(of: HTTPTransferError.Code?.self) { group in

@@ -9,7 +9,7 @@ private final class Sockets {
     func opened(_ descriptor: Int32) { self.sockets.opened(descriptor) }
     func closed(_ descriptor: Int32) { self.sockets.closed(descriptor) }
     func wants(_ events: WatchedSocketsStateMachine.Events, _ descriptor: Int32) -> WatchedSocketsStateMachine.Action {
-        self.sockets.wants(events, of: descriptor)
+        self.sockets.wants(events, of: descriptor, for: 0)
     }
     func happened(_ descriptor: Int32) -> WatchedSocketsStateMachine.Action { self.sockets.happened(on: descriptor) }
 }
@@ -56,6 +56,20 @@ struct WatchedSocketsTests {
         #expect(sockets.wants([], 9) == .remove)
         #expect(sockets.wants([], 9) == .none)
         #expect(sockets.wants(.read, 9) == .add(.read))
+    }
+
+    @Test func whatHappensIsForTheMultiHandleThatWaitedLast() {
+        var sockets = WatchedSocketsStateMachine()
+        sockets.opened(7)
+        _ = sockets.wants(.read, of: 7, for: 3)
+        _ = sockets.wants(.write, of: 9, for: 4)
+        #expect(sockets.multi(of: 7) == 3)
+        #expect(sockets.multi(of: 9) == 4)
+        _ = sockets.wants([], of: 9, for: 4)
+        _ = sockets.wants(.read, of: 9, for: 5)
+        #expect(sockets.multi(of: 9) == 5)
+        #expect(sockets.multi(of: 10) == nil)
+        #expect(sockets.multi(of: -1) == nil)
     }
 
     @Test func descriptorsAreNeverNegative() {

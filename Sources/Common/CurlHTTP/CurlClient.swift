@@ -10,8 +10,6 @@ import Synchronization
 public final class CurlClient: Sendable {
     /// Settings.
     public struct Configuration: Sendable {
-        /// Idle connections that are kept.
-        public var maximumIdleConnections = 1_024
         /// Bytes of answers that are being gathered, over all transfers; beyond, all but one pause. What `onBody` takes
         /// does not count.
         public var maximumGatheredBytes = 64 << 20

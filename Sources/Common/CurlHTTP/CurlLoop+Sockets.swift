@@ -3,23 +3,6 @@ import Glibc
 
 // What libcurl has watched for it, and how it is told. Everything is called on the loop's thread.
 extension CurlLoop {
-    /// Has libcurl say what it waits for.
-    func watchSockets() {
-        guard let multi = self.multi else { return }
-        ccurl_multi_set_callbacks(
-            multi,
-            { _, descriptor, what, context, _ in
-                CurlLoop.from(context)?.wants(what, of: descriptor)
-                return 0
-            },
-            { _, milliseconds, context in
-                CurlLoop.from(context)?.setTimer(milliseconds)
-                return 0
-            },
-            Unmanaged.passUnretained(self).toOpaque()
-        )
-    }
-
     /// Has a handle tell which sockets its connections open and close. A connection outlives the handle, and libcurl is
     /// done with its connections before the loop ends.
     func watchConnections(of handle: UnsafeMutableRawPointer) {
@@ -41,7 +24,8 @@ extension CurlLoop {
         context.map { Unmanaged<CurlLoop>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    private func wants(_ what: Int32, of descriptor: Int32) {
+    /// A multi handle says what it waits for.
+    func wants(_ what: Int32, of descriptor: Int32, for multi: Int) {
         let events: WatchedSocketsStateMachine.Events =
             switch what {
             case CURL_POLL_IN: .read
@@ -49,18 +33,7 @@ extension CurlLoop {
             case CURL_POLL_INOUT: [.read, .write]
             default: []
             }
-        self.poller?.act(self.sockets.wants(events, of: descriptor), on: descriptor)
-    }
-
-    private func setTimer(_ milliseconds: Int) {
-        self.timer = milliseconds < 0 ? nil : self.now + Int64(milliseconds)
-    }
-
-    /// Lets libcurl do what its time has come for; new transfers begin so too.
-    func driveTimer() {
-        guard let timer = self.timer, timer <= self.now else { return }
-        self.timer = nil
-        self.act(on: ccurl_socket_timeout, [])
+        self.poller?.act(self.sockets.wants(events, of: descriptor, for: multi), on: descriptor)
     }
 
     /// Waits, and lets libcurl read and write where it can.
@@ -71,15 +44,8 @@ extension CurlLoop {
             isFirst = false
             let action = self.sockets.happened(on: descriptor)
             guard action == .none else { self.poller?.act(action, on: descriptor); return }
-            self.act(on: descriptor, events)
+            guard let multi = self.sockets.multi(of: descriptor) else { return }
+            self.multis[multi]?.act(on: descriptor, events)
         }
-    }
-
-    private func act(on descriptor: curl_socket_t, _ events: WatchedSocketsStateMachine.Events) {
-        var mask: Int32 = 0
-        if events.contains(.read) { mask |= CURL_CSELECT_IN }
-        if events.contains(.write) { mask |= CURL_CSELECT_OUT }
-        var running: Int32 = 0
-        curl_multi_socket_action(self.multi, descriptor, mask, &running)
     }
 }

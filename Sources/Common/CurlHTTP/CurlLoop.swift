@@ -2,7 +2,7 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// The client's thread: owns the multi handle and all easy handles.
+/// The client's thread: owns the multi handles and all easy handles.
 final class CurlLoop: @unchecked Sendable {
     // Guard: all is used by the loop's thread only, but `inbox`, `thread`, `loopThread` and the poller's `wake`.
 
@@ -33,11 +33,9 @@ final class CurlLoop: @unchecked Sendable {
     private let inbox = Mutex(Inbox())
     private let thread = Mutex<pthread_t?>(nil)
     private let loopThread = Atomic<UInt>(0)
-    let multi: UnsafeMutableRawPointer?
+    var multis = MultiHandles()
     let poller: Poller?
     var sockets = WatchedSocketsStateMachine()
-    /// When libcurl wants to be called, in milliseconds of the monotonic clock; nil: not by time.
-    var timer: Int64?
     private var idle: [EasyHandle] = []
     private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
     private var gathered: GatherBudget<UnsafeMutableRawPointer>
@@ -50,16 +48,11 @@ final class CurlLoop: @unchecked Sendable {
     init(_ configuration: CurlClient.Configuration) {
         _ = Self.isInitialised
         self.gathered = GatherBudget(maximumBytes: configuration.maximumGatheredBytes)
-        self.multi = curl_multi_init()
         self.poller = Poller()
-        if let multi = self.multi {
-            _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumIdleConnections)
-        }
-        self.watchSockets()
     }
 
     func start() {
-        guard self.multi != nil, self.poller != nil else {
+        guard self.poller != nil else {
             return self.inbox.withLock { $0.isShutDown = true }
         }
         var handle = pthread_t()
@@ -139,7 +132,7 @@ extension CurlLoop {
     private func run() {
         self.loopThread.store(UInt(pthread_self()), ordering: .relaxed)
         while self.takeInbox() {
-            self.driveTimer()
+            for multi in self.multis.all { multi?.driveTimer(at: self.now) }
             // A completion may have started the next transfer: it goes out before anything is waited for.
             let hasCompletions = self.takeCompletions()
             self.endTurn()
@@ -151,7 +144,7 @@ extension CurlLoop {
             self.finish(handle, .failure(.shutDown))
         }
         self.idle = []
-        curl_multi_cleanup(self.multi)
+        self.multis.removeAll()
     }
 
     /// Begins what other threads submitted; false after shutdown.
@@ -186,7 +179,7 @@ extension CurlLoop {
     /// Waits for sockets, for libcurl's time and the next sweep, or until there is something in the inbox.
     private func wait() {
         var milliseconds = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
-        if let timer = self.timer { milliseconds = min(milliseconds, Int32(clamping: max(timer - self.now, 0))) }
+        if let timer = self.multis.timer { milliseconds = min(milliseconds, Int32(clamping: max(timer - self.now, 0))) }
         let mayWait = self.inbox.withLock { inbox in
             inbox.isWaiting = inbox.isEmpty
             return inbox.isWaiting
@@ -199,7 +192,8 @@ extension CurlLoop {
         guard !transfer.isCancelled else {
             return transfer.end(.failure(.cancelled(mayHaveBeenSent: false)))
         }
-        guard let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
+        let multi = self.multis.withRoom(for: transfer.request.url) { MultiHandle($0, loop: self) }
+        guard let multi, let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
             return transfer.end(.failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory")))
         }
         transfer.startedAt = self.now
@@ -211,7 +205,7 @@ extension CurlLoop {
             self.idle.append(handle)
             return transfer.end(.failure(error))
         }
-        guard curl_multi_add_handle(self.multi, handle.raw) == CURLM_OK else {
+        guard multi.add(handle) else {
             handle.reset()
             return transfer.end(
                 .failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "libcurl took no more transfers"))
@@ -225,19 +219,18 @@ extension CurlLoop {
     /// Finishes transfers that have ended; whether there were any.
     private func takeCompletions() -> Bool {
         var any = false
-        var left: Int32 = 0
-        while let message = curl_multi_info_read(self.multi, &left) {
-            guard message.pointee.msg == CURLMSG_DONE, let raw = message.pointee.easy_handle,
-                let handle = self.active[raw]
-            else { continue }
-            any = true
-            self.finish(handle, handle.result(message.pointee.data.result))
+        for multi in self.multis.all {
+            while let (raw, code) = multi?.nextCompletion() {
+                guard let handle = self.active[raw] else { continue }
+                any = true
+                self.finish(handle, handle.result(code))
+            }
         }
         return any
     }
 
     private func finish(_ handle: EasyHandle, _ result: Result<HTTPResponse, HTTPTransferError>) {
-        curl_multi_remove_handle(self.multi, handle.raw)
+        handle.multi?.remove(handle)
         self.active[handle.raw] = nil
         let transfer = handle.transfer
         // Before the callback, which may begin the next transfer on this handle.
@@ -281,10 +274,11 @@ extension CurlLoop {
         if code != CURLE_OK { self.finish(handle, handle.result(code)) }
     }
 
-    /// Ends transfers whose limits have passed or whose group was cancelled.
+    /// Ends transfers whose limits have passed or whose group was cancelled, and closes connections that nobody needs.
     private func sweepIfDue() {
         guard self.now >= self.nextSweep else { return }
         self.nextSweep = self.now + Self.sweepMilliseconds
+        self.multis.dropIdle(at: self.now)
         for handle in Array(self.active.values) {
             guard let transfer = handle.transfer, let failure = self.overdue(transfer, handle) else { continue }
             self.finish(handle, .failure(failure))

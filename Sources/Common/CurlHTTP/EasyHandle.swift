@@ -13,6 +13,8 @@ final class EasyHandle {
 
     let raw: UnsafeMutableRawPointer
     private(set) var transfer: Transfer?
+    /// Where its transfer runs.
+    var multi: MultiHandle?
 
     private unowned let loop: CurlLoop
     private var headerLines = HeaderLines()

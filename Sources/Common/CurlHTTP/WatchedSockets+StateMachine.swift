@@ -27,6 +27,8 @@ struct WatchedSocketsStateMachine {
         var isConnection = false
         var wanted: Events = []
         var watched: Events = []
+        /// Number of the multi handle that waits, or did last.
+        var multi = 0
     }
 
     /// By descriptor: small numbers that are used again.
@@ -42,10 +44,11 @@ struct WatchedSocketsStateMachine {
         self.edit(descriptor) { $0 = Socket() }
     }
 
-    /// libcurl waits for these events; for none: no more.
-    mutating func wants(_ events: Events, of descriptor: Int32) -> Action {
+    /// A multi handle of libcurl waits for these events; for none: no more.
+    mutating func wants(_ events: Events, of descriptor: Int32, for multi: Int) -> Action {
         self.edit(descriptor) { socket in
             socket.wanted = events
+            socket.multi = multi
             if events == socket.watched || events.isEmpty && socket.isConnection { return .none }
             return Self.watch(events, &socket)
         } ?? .none
@@ -56,6 +59,12 @@ struct WatchedSocketsStateMachine {
         self.edit(descriptor) { socket in
             socket.wanted.isEmpty && !socket.watched.isEmpty ? Self.watch([], &socket) : .none
         } ?? .none
+    }
+
+    /// Number of the multi handle that waits for a socket, or did last.
+    func multi(of descriptor: Int32) -> Int? {
+        let index = Int(descriptor)
+        return self.sockets.indices.contains(index) ? self.sockets[index].multi : nil
     }
 
     private static func watch(_ events: Events, _ socket: inout Socket) -> Action {
