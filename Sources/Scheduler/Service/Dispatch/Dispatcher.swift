@@ -70,25 +70,18 @@ final class Dispatcher: Service {
         await self.platform.untilShutdown {
             for await _ in self.delays {
                 self.isTicking.store(true, ordering: .sequentiallyConsistent)
-                while self.isHeldUp, (try? await self.platform.time.sleep(Self.tick)) != nil {
-                    self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
-                    self.pump()
-                }
+                while self.tick(), (try? await self.platform.time.sleep(Self.tick)) != nil {}
                 self.isTicking.store(false, ordering: .sequentiallyConsistent)
-                if self.isHeldUp { self.watchDelays() }
+                // What is held up since the last look has told nobody.
+                self.pump()
             }
         }
     }
 
-    /// Whether lines wait for a time, or for the lease.
-    private var isHeldUp: Bool {
-        let now = self.platform.time.monotonicMilliseconds()
-        let mayAct = self.ownership.mayAct
-        return self.state.withLock { Self.isHeldUp($0, at: now, mayAct: mayAct) }
-    }
-
-    private static func isHeldUp(_ state: borrowing State, at now: Int64, mayAct: Bool) -> Bool {
-        state.isDelayed(at: now) || !mayAct && state.hasLines
+    /// Sends what can be sent by now; whether lines are held up.
+    private func tick() -> Bool {
+        self.state.withLock { $0.wake(at: self.platform.time.monotonicMilliseconds()) }
+        return self.sendWhatCanBeSent()
     }
 
     /// Lets `run` look at what is held up, if it does not already.
@@ -171,12 +164,15 @@ extension Dispatcher {
 
     /// Sends as long as there is something and a place for it.
     func pump() {
+        if self.sendWhatCanBeSent() { self.watchDelays() }
+    }
+
+    /// Whether lines are held up is of the instant at which there was nothing more to send: between two looks at the clock
+    /// their time might come, and nobody would send them.
+    private func sendWhatCanBeSent() -> Bool {
         while true {
             let (next, isHeldUp) = self.next()
-            guard let next else {
-                if isHeldUp { self.watchDelays() }
-                return
-            }
+            guard let next else { return isHeldUp }
             switch next.line {
             case .request(let request): self.place(request, next)
             case .line(let line) where line.job.take(): self.send(line, to: next.engine)
@@ -185,7 +181,7 @@ extension Dispatcher {
         }
     }
 
-    /// What to send now; when there is nothing, whether lines are held up.
+    /// What to send now; when there is nothing, whether lines wait for a time, or for the lease.
     private func next() -> (State.Assignment?, isHeldUp: Bool) {
         // The lease is looked at before each line: a scheduler that was paused must not send (I-08). Other requests
         // belong to no lease.
@@ -194,7 +190,7 @@ extension Dispatcher {
         let now = self.platform.time.monotonicMilliseconds()
         return self.state.withLock { state in
             if let next = state.next(at: now, batch: mayRunLines) { return (next, false) }
-            return (nil, Self.isHeldUp(state, at: now, mayAct: mayAct))
+            return (nil, state.isDelayed(at: now) || !mayAct && state.hasLines)
         }
     }
 
