@@ -331,7 +331,8 @@ class Leaving(Case):
     arguments = {
         "engine": ("--time-per-token", "100ms", "--slots", "1"), "scheduler": ("--engine-concurrency", "1"),
         # On one connection cancels arrive in their order.
-        "gateway": ("--log-level", "info", "--scheduler-connections", "1"),
+        # A gateway that stops does so when nothing is under way, not because it has waited long enough.
+        "gateway": ("--log-level", "info", "--scheduler-connections", "1", "--drain-timeout", "10m"),
     }
 
     @classmethod
@@ -397,7 +398,10 @@ class Leaving(Case):
         gateway = self.services.start_gateway(self.services.scheduler)
         url = f"http://{gateway.address}"
         wait_for(lambda: self.post(question(), url=url).status_code == 200, "the gateway")
-        with httpx.stream("POST", url + CHAT, json=question("Tell me all", stream=True, max_tokens=10)) as answer:
+        # It keeps the connection open, so that the gateway is the one that has to close it.
+        client = httpx.Client()
+        self.addCleanup(client.close)
+        with client.stream("POST", url + CHAT, json=question("Tell me all", stream=True, max_tokens=10)) as answer:
             pieces = answer.iter_raw()
             text = next(pieces)
             gateway.process.terminate()

@@ -174,6 +174,32 @@ struct HTTPConnectionStateMachineTests {
         #expect(error.status == 400)
     }
 
+    @Test("T-22 a connection whose answer was under way when the server was told to stop closes after it")
+    func stopsAfterAnswer() {
+        var machine = self.machine()
+        _ = machine.received(self.head(.GET, "/v1/files", [("host", "a")]), now: Self.start)
+        _ = machine.receivedEnd(now: Self.start)
+        #expect(!machine.answers().closes)
+        let closesNow = machine.quiesces()
+        #expect(!closesNow)
+        #expect(machine.answerEnded(now: Self.at(1)) == .close(linger: false))
+    }
+
+    @Test("T-22 a stop in a pipeline closes the connection after the last answer, not before")
+    func stopsAfterPipeline() {
+        var machine = self.machine()
+        for _ in 1...2 {
+            _ = machine.received(self.head(.GET, "/v1/files", [("host", "a")]), now: Self.start)
+            _ = machine.receivedEnd(now: Self.start)
+        }
+        #expect(!machine.answers().closes)
+        let closesNow = machine.quiesces()
+        #expect(!closesNow)
+        #expect(machine.answerEnded(now: Self.start) == .none)
+        #expect(machine.answers().closes)
+        #expect(machine.answerEnded(now: Self.start) == .close(linger: false))
+    }
+
     @Test("the limits are looked at often enough for the shortest of them", arguments: [100, 1_000, 60_000])
     func ticks(_ milliseconds: Int64) {
         var machine = self.machine {

@@ -149,6 +149,8 @@ struct HTTPConnectionStateMachine {
             return .close(linger: self.isReadingBody)
         }
         if self.unanswered == 0, let refusal = self.refusal.take() { return .refuse(refusal) }
+        // Told to stop after the head was written, which could not say so: nothing that follows is taken.
+        if self.unanswered == 0, self.isLast { return .close(linger: self.isReadingBody) }
         if self.unanswered == 1, self.owesContinue {
             self.owesContinue = false
             return .sendContinue
