@@ -140,6 +140,15 @@ struct RateLimitsTests {
         #expect(more.standing.requests?.remaining == 0)
     }
 
+    @Test mutating func aLoweredLimitLocksNobodyOutForLongerThanTwoMinutes() {
+        _ = self.machine.begin("a", Self.limits(tokens: 1_000_000), tokens: 1_000_000, now: Self.start)
+        self.machine.used("a", tokens: 2_000_000, insteadOf: 1_000_000, now: Self.start)
+        let lowered = Self.limits(tokens: 10_000)
+        #expect(self.machine.begin("a", lowered, tokens: 10_000, now: Self.start).refusal != nil)
+        let later = Self.start + .seconds(120)
+        #expect(self.machine.begin("a", lowered, tokens: 10_000, now: later).refusal == nil)
+    }
+
     @Test mutating func thoseThatAskedForNothingLatelyAreForgottenAndTheOthersAreNot() {
         self.machine = RateLimitsStateMachine(maximumTenants: 2)
         let limits = Self.limits(requests: 60)

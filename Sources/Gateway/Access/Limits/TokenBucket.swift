@@ -25,13 +25,14 @@ struct TokenBucket: Sendable, Equatable {
     /// Time until it is full.
     var untilFull: Duration { self.time(for: Double(self.capacity) - self.level) }
 
-    /// Lets what has come in since the last look flow in. A changed capacity counts from now on.
+    /// Lets what has come in since the last look flow in. A changed capacity counts from now on, for what is owed too: that
+    /// is paid back within a minute, however much it was under a higher limit.
     mutating func advance(to now: Duration, capacity: Int) {
         let seconds = max(0, (now - self.time) / .seconds(1))
         self.time = max(self.time, now)
         self.level += seconds * Double(self.capacity) / Self.minute
         self.capacity = capacity
-        self.level = min(self.level, Double(capacity))
+        self.level = max(min(self.level, Double(capacity)), -Double(capacity))
     }
 
     /// How long to wait until `amount` can be taken, zero when it can be now; nil when nothing ever can. More than the
