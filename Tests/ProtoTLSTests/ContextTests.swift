@@ -1,10 +1,12 @@
 import Foundation
 import NIOCore
 import NIOEmbedded
-import ProtoTLS
+import Synchronization
 import TLSTestSupport
 import TestSupport
 import Testing
+
+@testable import ProtoTLS
 
 /// What is refused when the files are read, and what a change of the files does.
 struct ContextTests {
@@ -145,6 +147,30 @@ struct ContextTests {
             return
         }
         #expect(missing.code == .missingFile)
+    }
+
+    @Test("G6-10 files that cannot be loaded now, such as without a free descriptor, are taken when they can be")
+    func passingFailure() throws {
+        let files = try self.copy("scheduler")
+        let failure = Mutex(TLSError?.none)
+        let source = try TLSContextSource(.server(identity: files.identity)) { (files) throws(TLSError) in
+            if let failure = failure.withLock({ $0 }) { throw failure }
+            return try TLSContext(files)
+        }
+        let first = source.current
+        let (full, other) = (TLSError(code: .failed, message: "full"), TLSError(code: .failed, message: "other"))
+        failure.withLock { $0 = full }
+        #expect(source.reloadIfChanged() == .unchanged)
+        try files.replace(with: "gateway")
+        #expect(source.reloadIfChanged() == .kept(full))
+        #expect(source.reloadIfChanged() == .unchanged, "it is said already")
+        failure.withLock { $0 = other }
+        #expect(source.reloadIfChanged() == .kept(other))
+        #expect(source.current === first)
+        failure.withLock { $0 = nil }
+        #expect(source.reloadIfChanged() == .reloaded)
+        #expect(source.current !== first)
+        #expect(source.reloadIfChanged() == .unchanged)
     }
 
     /// A certificate and a key that a test may replace.

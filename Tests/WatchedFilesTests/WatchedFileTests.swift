@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Settings
+import Synchronization
 import TestSupport
 import Testing
 import WatchedFiles
@@ -44,6 +45,29 @@ import WatchedFiles
         try self.write("3")
         #expect(file.reloadIfChanged() == .reloaded)
         #expect(file.current == 3)
+    }
+
+    @Test func aChangeThatCannotBeReadNowIsSaidOnceAndTakenWhenItCanBe() throws {
+        try self.write("1")
+        let isReadable = Mutex(true)
+        let failure = SettingsError.refused("too many open files")
+        let file = try WatchedFile(path: self.path) { (path) throws(SettingsError) in
+            guard isReadable.withLock({ $0 }) else { throw failure }
+            return try ProgramStart.readFile(path)
+        } parse: { (text, path) throws(SettingsError) in
+            guard let number = Int(text) else { throw .refused("\(path): no number") }
+            return number
+        }
+        isReadable.withLock { $0 = false }
+        #expect(file.reloadIfChanged() == .unchanged)
+        try self.write("2")
+        #expect(file.reloadIfChanged() == .kept(failure))
+        #expect(file.reloadIfChanged() == .unchanged)
+        #expect(file.current == 1)
+        isReadable.withLock { $0 = true }
+        #expect(file.reloadIfChanged() == .reloaded)
+        #expect(file.current == 2)
+        #expect(file.reloadIfChanged() == .unchanged)
     }
 
     @Test func aFileThatCannotBeUsedIsRefusedAtTheStart() throws {

@@ -81,7 +81,13 @@ public enum ProgramStart {
     package static func readFile(_ path: String) throws(SettingsError) -> String {
         guard let handle = FileHandle(forReadingAtPath: path) else { throw .refused("cannot open \(path)") }
         let limit = SettingsSchema.maximumFileBytes
-        guard let data = try? handle.read(upToCount: limit + 1) else { return "" }
+        let data: Data
+        do {
+            // nil: it is empty.
+            data = try handle.read(upToCount: limit + 1) ?? Data()
+        } catch {
+            throw .refused("cannot read \(path)")
+        }
         guard data.count <= limit else { throw .refused("\(path) is larger than \(limit) bytes") }
         guard let text = String(data: data, encoding: .utf8) else { throw .refused("\(path) is not UTF-8") }
         return text

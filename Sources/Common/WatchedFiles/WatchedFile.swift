@@ -5,9 +5,13 @@ import Synchronization
 public final class WatchedFile<Content: Sendable>: Sendable {
     private struct State {
         var content: Content
+        /// Of the file that was last looked at.
         var fingerprint: FileFingerprint
+        /// Whether that one could not be read, for a reason that may pass: it is tried again.
+        var isUnread = false
     }
 
+    private let read: @Sendable (_ path: String) throws(SettingsError) -> String
     private let parse: @Sendable (_ text: String, _ path: String) throws(SettingsError) -> Content
     private let state: Mutex<State>
     /// The file's path.
@@ -17,14 +21,24 @@ public final class WatchedFile<Content: Sendable>: Sendable {
     ///
     /// - Parameter parse: makes its content of its text; the path is for errors.
     /// - Throws: what is wrong with it.
-    public init(
+    public convenience init(
         path: String,
         parse: @escaping @Sendable (_ text: String, _ path: String) throws(SettingsError) -> Content
     ) throws(SettingsError) {
+        try self.init(path: path, read: ProgramStart.readFile, parse: parse)
+    }
+
+    /// - Parameter read: gives the text of the file at a path; another one than that of files, for tests.
+    package init(
+        path: String,
+        read: @escaping @Sendable (_ path: String) throws(SettingsError) -> String,
+        parse: @escaping @Sendable (_ text: String, _ path: String) throws(SettingsError) -> Content
+    ) throws(SettingsError) {
         self.path = path
+        self.read = read
         self.parse = parse
         let fingerprint = FileFingerprint(path: path)
-        let content = try parse(try ProgramStart.readFile(path), path)
+        let content = try parse(try read(path), path)
         self.state = Mutex(State(content: content, fingerprint: fingerprint))
     }
 
@@ -35,17 +49,29 @@ public final class WatchedFile<Content: Sendable>: Sendable {
 }
 
 extension WatchedFile: WatchedContent {
-    /// Looks at the file and reads it if it has changed.
+    /// Looks at the file and reads it if it has changed, or could not be read the last time.
     public func reloadIfChanged() -> FileOutcome {
         // Taken before the file is read: a change while it is read is noticed the next time.
         let fingerprint = FileFingerprint(path: self.path)
-        let isChanged = self.state.withLock { state in
-            defer { state.fingerprint = fingerprint }
-            return state.fingerprint != fingerprint
+        let before = self.state.withLock { state in
+            defer { (state.fingerprint, state.isUnread) = (fingerprint, false) }
+            return state
         }
-        guard isChanged else { return .unchanged }
+        let isChanged = before.fingerprint != fingerprint
+        guard isChanged || before.isUnread else { return .unchanged }
+        let text: String
         do throws(SettingsError) {
-            let content = try self.parse(try ProgramStart.readFile(self.path), self.path)
+            text = try self.read(self.path)
+        } catch {
+            self.state.withLock { $0.isUnread = true }
+            return isChanged ? .kept(error) : .unchanged
+        }
+        return self.take(text)
+    }
+
+    private func take(_ text: String) -> FileOutcome {
+        do throws(SettingsError) {
+            let content = try self.parse(text, self.path)
             self.state.withLock { $0.content = content }
             return .reloaded
         } catch {

@@ -9,23 +9,37 @@ public final class TLSContextSource: Sendable {
         case unchanged
         /// New connections use the new files.
         case reloaded
-        /// The files have changed and cannot be used: new connections go on with the old context. Said once a change.
+        /// The files have changed and cannot be used: new connections go on with the old context. The reason may pass, so
+        /// they are tried at each look, and it is said again when it is another one.
         case kept(TLSError)
     }
 
     private struct State {
         var context: TLSContext
+        /// Of the files that were last looked at.
         var fingerprint: [FileFingerprint]
+        /// Why those cannot be used.
+        var failure: TLSError?
     }
 
+    /// Loads the files of a configuration.
+    typealias Load = @Sendable (TLSConfiguration) throws(TLSError) -> TLSContext
+
+    private let load: Load
     private let configuration: TLSConfiguration
     private let state: Mutex<State>
 
     /// Loads the files for the first time; throws what is wrong with them.
-    public init(_ configuration: TLSConfiguration) throws(TLSError) {
+    public convenience init(_ configuration: TLSConfiguration) throws(TLSError) {
+        try self.init(configuration) { (files) throws(TLSError) in try TLSContext(files) }
+    }
+
+    /// - Parameter load: loads the files; one that fails when it is told to, for tests.
+    init(_ configuration: TLSConfiguration, load: @escaping Load) throws(TLSError) {
         self.configuration = configuration
+        self.load = load
         let fingerprint = configuration.files.map { FileFingerprint(path: $0) }
-        self.state = try Mutex(State(context: TLSContext(configuration), fingerprint: fingerprint))
+        self.state = try Mutex(State(context: load(configuration), fingerprint: fingerprint))
     }
 
     /// The context for a connection that begins now.
@@ -33,25 +47,29 @@ public final class TLSContextSource: Sendable {
         self.state.withLock { $0.context }
     }
 
-    /// Looks at the files and loads them if one has changed: content, or a link that points elsewhere now. Reads files,
-    /// so it is not for an event loop.
+    /// Looks at the files and loads them if one has changed, content or a link that points elsewhere now, or if they could
+    /// not be used the last time. Reads files, so it is not for an event loop.
     public func reloadIfChanged() -> Outcome {
         // Taken before the files are read: a change while they are read is noticed the next time.
         let fingerprint = self.configuration.files.map { FileFingerprint(path: $0) }
-        let isChanged = self.state.withLock { state in
+        let before = self.state.withLock { state in
             defer { state.fingerprint = fingerprint }
-            return state.fingerprint != fingerprint
+            return state
         }
-        return isChanged ? self.reload() : .unchanged
+        let isChanged = before.fingerprint != fingerprint
+        guard isChanged || before.failure != nil else { return .unchanged }
+        let outcome = self.reload()
+        if !isChanged, let failure = before.failure, outcome == .kept(failure) { return .unchanged }
+        return outcome
     }
 
-    /// Loads the files whether or not they have changed, for a signal. Reads files, so it is not for an event loop.
-    public func reload() -> Outcome {
-        do {
-            let context = try TLSContext(self.configuration)
-            self.state.withLock { $0.context = context }
+    private func reload() -> Outcome {
+        do throws(TLSError) {
+            let context = try self.load(self.configuration)
+            self.state.withLock { ($0.context, $0.failure) = (context, nil) }
             return .reloaded
         } catch {
+            self.state.withLock { $0.failure = error }
             return .kept(error)
         }
     }
