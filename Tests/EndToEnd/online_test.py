@@ -579,6 +579,26 @@ class HostileEngines(RawCase):
         self.assertNotIn(b"chunked", whole[:300])
         self.assertFalse(is_whole)
 
+    def test_nothing_of_the_next_answer_is_in_one_that_breaks_off(self):
+        json_head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        is_followed = threading.Event()
+        self.addCleanup(is_followed.set)
+
+        def pieces():
+            yield json_head + chunk(b'{"a":"' + b"x" * 200_000)
+            is_followed.wait(30)
+
+        self.engine.scripts["broken and followed"] = lambda _: Reply(pieces(), "close")
+        connection = self.send(question("broken and followed"))
+        with connection, connection.makefile("rb") as reader:
+            self.assertIn(b" 200 ", reader.readline())
+            # One that is refused at once, as soon as it is its turn.
+            self.send(b"no JSON", connection=connection)
+            is_followed.set()
+            whole = reader.read()
+        self.assertIn(b'{"a":"xxx', whole)
+        self.assertNotIn(b"HTTP/1.1", whole)
+
     def test_interim_answers_and_trailers_are_passed_over(self):
         interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nretry-after: 9\r\n\r\n"
         head = b"HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"

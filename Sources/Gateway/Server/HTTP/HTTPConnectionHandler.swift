@@ -181,6 +181,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
         context.close(promise: nil)
+        // Over TLS it closes later, and nothing that waits is answered meanwhile.
+        self.online.closed()
     }
 
     /// Sends what was written.

@@ -226,8 +226,9 @@ final class OnlineExchange {
             self.refuse(error)
             return false
         case .cut:
-            self.end(status: self.status ?? 0)
+            // First: the request that waits behind this one may be refused at once, into the answer that is cut.
             self.writer.cut()
+            self.end(status: self.status ?? 0)
             return false
         }
     }
