@@ -235,8 +235,8 @@ let package = Package(
         .tests(
             "GatewayServerTests",
             [
-                "GatewayServer", "GatewayAPI", "ProtoMessages", "ProtoRPC", .nioCore, .nioEmbedded, .nioHTTP1, .logging,
-                .inMemoryLogging,
+                "TestSupport", "GatewayServer", "GatewayAccess", "GatewayAPI", "ProtoMessages", "ProtoRPC", .nioCore,
+                .nioEmbedded, .nioHTTP1, .logging, .inMemoryLogging,
             ]
         ),
         .tests("GatewayAccessTests", ["GatewayAccess", "GatewayAPI", "Settings", "TenantLimits"]),

@@ -26,24 +26,33 @@ final class AuditFile: Service {
 
     /// Takes note of an entry; returns at once.
     func write(_ entry: AuditEntry) {
-        guard case .dropped = self.inbox.yield(entry) else { return }
+        let reason: String
+        switch self.inbox.yield(entry) {
+        case .enqueued: return
+        case .dropped: reason = "the file is too slow"
+        default: reason = "the program ends"
+        }
         self.logger.error(
-            "an audit entry is lost: the file is too slow",
+            "an audit entry is lost: \(reason)",
             metadata: ["file": "\(self.path)", "request_id": "\(entry.requestID)"]
         )
     }
 
-    /// Works until graceful shutdown, then through what still waits.
+    /// Works until graceful shutdown or cancellation, then through what still waits.
     ///
     /// - Throws: what is wrong when the file cannot be opened at the start.
     func run() async throws {
         try await NIOThreadPool.singleton.runIfActive { _ = close(try self.open()) }
-        await withGracefulShutdownHandler {
+        // A task that nobody cancels: what was taken is written, however the program ends.
+        let writing = Task {
             for await entry in self.entries {
                 let line = Self.line(entry, at: Date())
                 await self.append(line, requestID: entry.requestID)
             }
-        } onGracefulShutdown: {
+        }
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await writing.value
+        } onCancelOrGracefulShutdown: {
             self.inbox.finish()
         }
     }
