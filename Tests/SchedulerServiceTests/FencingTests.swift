@@ -71,6 +71,25 @@ struct FencingTests {
         #expect(throws: StoreError.fenced) { try end.withLock { $0 }?.get() }
     }
 
+    @Test("answers that a failed log cannot take wait for their commit no more")
+    func answersOfAFailedLogAreDropped() async throws {
+        let owner = try await LeaseOwner()
+        let given = Mutex(0)
+        let committer = try owner.committer(lines: 3) { bytes in given.withLock { $0 += bytes } }
+        let (ends, end) = AsyncStream<Void>.makeStream()
+        committer.whenEnded { _ in end.yield() }
+        owner.clock.advance(by: LeaseTerms().duration)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await committer.run() }
+            committer.commit(Self.line)
+            // Those that come once the log has failed, as they do until nothing is at an engine any more.
+            _ = await ends.first { _ in true }
+            for _ in 0..<2 { committer.commit(Self.line) }
+            committer.finish()
+        }
+        #expect(given.withLock { $0 } == 3 * Self.line.bytes)
+    }
+
     @Test func answersThatAreSyncedInTimeCount() async throws {
         let owner = try await LeaseOwner()
         let committer = try owner.committer(lines: 1)

@@ -79,15 +79,20 @@ struct LeaseOwner {
         )
     }
 
-    func committer(lines: Int, _ log: ResultLog? = nil) throws -> JobCommitter {
+    func committer(
+        lines: Int,
+        _ log: ResultLog? = nil,
+        onCommit: @escaping @Sendable (_ bytes: Int) -> Void = { _ in }
+    ) throws -> JobCommitter {
         JobCommitter(
             log: try log ?? self.log(),
             index: try LocationIndex(path: self.directory.path + "/index", lines: lines, files: self.beforeSync.files),
             progress: LineProgress(total: lines),
             ownership: self.ownership,
             platform: self.platform,
-            logger: self.logger
-        ) { _ in }
+            logger: self.logger,
+            onCommit: onCommit
+        )
     }
 }
 

@@ -91,26 +91,31 @@ final class JobCommitter: Sendable {
         self.givesUp.store(true, ordering: .relaxed)
     }
 
-    /// Commits until `finish`, or until the log fails.
+    /// Commits until `finish`. Once the log has failed, what still comes is dropped: its bytes must not count as waiting
+    /// for their commit for ever.
     func run() async {
+        var isWorking = true
         for await _ in self.arrivals {
-            if self.pending.withLock({ $0.count }) < Self.groupSize {
-                try? await self.platform.time.sleep(Self.linger)
+            if isWorking {
+                if self.pending.withLock({ $0.count }) < Self.groupSize {
+                    try? await self.platform.time.sleep(Self.linger)
+                }
+                await self.platform.wait(if: .waitBeforeCommit)
             }
-            await self.platform.wait(if: .waitBeforeCommit)
-            guard await self.commitGroup() else { return }
+            isWorking = await self.takeGroup(isWorking)
         }
-        _ = await self.commitGroup()
+        _ = await self.takeGroup(isWorking)
     }
 
-    /// Commits what has gathered; false when the log has failed.
-    private func commitGroup() async -> Bool {
+    /// Commits what has gathered, or drops it when the log has failed; false when it has, now or before.
+    private func takeGroup(_ isWorking: Bool) async -> Bool {
         let answers = self.pending.withLock { pending in
             defer { pending = [] }
             return pending
         }
-        guard !answers.isEmpty else { return true }
+        guard !answers.isEmpty else { return isWorking }
         defer { self.onCommit(answers.reduce(0) { $0 + $1.bytes }) }
+        guard isWorking else { return false }
         do {
             try await self.append(answers)
             if self.progress.withLock({ $0.isComplete }) { self.end(.success(())) }
