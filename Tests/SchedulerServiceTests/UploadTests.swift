@@ -5,6 +5,7 @@ import NIOPosix
 import SchedulerCore
 import SchedulerStores
 import StoresTestSupport
+import TestSupport
 import Testing
 @testable import SchedulerService
 
@@ -127,6 +128,26 @@ struct UploadTests {
         }
     }
 
+    @Test func anUploadOfACallerWhoHasLeftLeavesNothing() async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.withUpload(in: directory.path, purpose: .batch) { upload, _ in
+            _ = try await upload.write(ByteBuffer(string: "abcd"), at: 0)
+            #expect(try Self.staged(in: directory.path) > 0)
+            let leaving = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await upload.abort()
+            }
+            try await leaving.value
+            #expect(try Self.staged(in: directory.path) == 0)
+        }
+    }
+
+    /// Files that are not in place yet.
+    private static func staged(in directory: String) throws -> Int {
+        let names = try FileManager.default.subpathsOfDirectory(atPath: directory + "/staging")
+        return names.count { $0.contains("/") }
+    }
+
     /// Tries twice.
     private static func again<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
@@ -137,13 +158,14 @@ struct UploadTests {
     }
 
     private static func withUpload(
+        in given: String? = nil,
         on files: any FileSystem = LocalFileSystem(),
         purpose: FilePurpose = .userData,
         _ body: @Sendable (Upload, any BlobStore) async throws -> Void
     ) async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("upload-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let temporary = try TemporaryDirectory()
+        defer { withExtendedLifetime(temporary) {} }
+        let directory = given ?? temporary.path
         let blobs = try LocalBlobStore(directory: directory, instance: "a", files: files)
         let writer = try UploadWriter(id: "upload_1", mayBeBatchInput: purpose == .batch, blobs: blobs)
         let upload = Upload(

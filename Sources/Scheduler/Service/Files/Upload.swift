@@ -157,15 +157,19 @@ actor Upload {
 
     private static let closed = RPCErrors.make(.failedPrecondition, "the upload is closed", reason: "upload_closed")
 
-    /// Throws the bytes away; chunks that wait fail.
+    /// Throws the bytes away; chunks that wait fail. That is done also when the task was cancelled: a caller who has left
+    /// must leave nothing behind.
     func abort() async throws {
+        try await Task { try await self.discard() }.value
+    }
+
+    private func discard() async throws {
         guard !self.isClosed else { return }
         self.isClosed = true
         self.waiters.wakeAll()
         while true {
             let generation = self.waiters.generation
             guard self.isBusy else { break }
-            try Task.checkCancellation()
             await self.waiters.wait(since: generation)
         }
         guard let writer = self.writer else { return }

@@ -13,3 +13,11 @@ extension NIOThreadPool: BlockingThreads {
         try await self.runIfActive(body)
     }
 }
+
+extension BlockingThreads {
+    /// Runs `body` also when the task was cancelled: for what removes what a cancelled call would leave.
+    func runToTheEnd<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        // A task of its own is not cancelled with this one, which waits for it all the same.
+        try await Task { try await self.run(body) }.value
+    }
+}

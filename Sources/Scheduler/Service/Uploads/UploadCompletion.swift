@@ -110,7 +110,7 @@ struct UploadCompletion: Sendable {
             return try await self.store(composition, as: fileID, request, upload)
         } catch {
             // What cannot be removed now goes with this scheduler's staging directory.
-            try? await threads.run { try composition.abort() }
+            try? await threads.runToTheEnd { try composition.abort() }
             throw error
         }
     }
