@@ -60,6 +60,17 @@ struct DispatchClassTests {
         #expect(state.takeFreePlace(for: "n", .online, at: 0) == nil, "all four are taken")
     }
 
+    @Test func linesWaitForTheTimeAtWhichPlacesAreKeptFreeNoMore() {
+        var state = self.state(concurrency: 4)
+        #expect(state.takeFreePlace(for: "m", .online, at: 0) == 0)
+        state.requestEnded(engine: 0, .online)
+        state.offer([1, 2, 3, 4], job: "a", model: "m")
+        #expect(self.take(&state, at: 999) == [1, 2, 3])
+        #expect(state.isDelayed(at: 999))
+        #expect(self.take(&state, at: 1_000) == [4])
+        #expect(!state.isDelayed(at: 1_000))
+    }
+
     @Test func nobodyOvertakesWhoWaitsInTheSameClassOrInOneThatGoesFirst() {
         var state = self.state(concurrency: 9)
         state.offer(20, .flex, job: "b", model: "m", at: 0)

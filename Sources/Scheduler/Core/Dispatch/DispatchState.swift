@@ -199,10 +199,12 @@ public struct DispatchState<Job: Hashable & Sendable, Line: Sendable>: Sendable 
     @inlinable
     public var hasLines: Bool { self.queues.contains { $0.turns.hasNext } }
 
-    /// Whether lines wait until some time: for their next attempt, or for an engine that is full.
+    /// Whether lines wait until some time: for their next attempt, for an engine that is full, or for places that are kept
+    /// free for online requests.
     @inlinable
     public func isDelayed(at now: Int64) -> Bool {
-        !self.delayed.isEmpty || self.hasLines && self.engines.contains { $0.busyUntil > now }
+        !self.delayed.isEmpty
+            || self.hasLines && self.engines.contains { $0.busyUntil > now || $0.reservedUntil > now }
     }
 
     /// Takes the next line that can be sent now.
