@@ -22,6 +22,8 @@ final class JobRunner: Service {
         var looks = 0
         var hasTakenUpQuarantined = false
         var isStopping = false
+        /// Claims of batches that have ended or were left, and whose they are.
+        var released: [(keys: [String], owner: String)] = []
     }
 
     private let state = Mutex(State())
@@ -67,6 +69,7 @@ final class JobRunner: Service {
     private func runClaims() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for await _ in self.looks {
+                await self.giveBackClaims()
                 await self.passOnCancellations()
                 let claimed = await self.claim()
                 for batch in claimed {
@@ -198,18 +201,27 @@ extension JobRunner {
         }
     }
 
-    /// The batch has ended or is left; its claims go unless another batch needs them.
+    /// The batch has ended or is left.
     private func release(_ batch: ActiveBatch) async {
         await self.environment.platform.wait(if: .waitBeforeRelease)
-        let keys = self.state.withLock { state in
+        self.state.withLock { state in
             state.active[batch.id] = nil
-            let used = Set(state.active.values.flatMap(\.claims))
-            return batch.claims.filter { !used.contains($0) }
+            state.released.append((batch.claims, batch.owner))
         }
-        // A claim that cannot be given back now ends with the lease.
-        try? await self.environment.store.unclaim(keys, of: batch.owner)
         self.waiters.wakeAll()
         self.look.yield()
+    }
+
+    /// Claims go unless another batch needs them. Only who claims gives back: what was claimed for a batch that has not
+    /// begun yet would look as if nobody needed it.
+    private func giveBackClaims() async {
+        let claims = self.state.withLock { state in
+            defer { state.released = [] }
+            let used = Set(state.active.values.flatMap(\.claims))
+            return state.released.map { (keys: $0.keys.filter { !used.contains($0) }, owner: $0.owner) }
+        }
+        // A claim that cannot be given back now ends with the lease.
+        for (keys, owner) in claims { try? await self.environment.store.unclaim(keys, of: owner) }
     }
 }
 
