@@ -61,7 +61,8 @@ final class Dispatcher: Service {
         self.ownership = ownership
         self.platform = platform
         self.logger = logger
-        (self.enginesToAsk, self.engineToAsk) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        // The monitor takes them at once, and none may be dropped for many of another engine.
+        (self.enginesToAsk, self.engineToAsk) = AsyncStream.makeStream()
         (self.delays, self.delay) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
