@@ -46,6 +46,24 @@ struct PausedTransferTests {
         )
     }
 
+    @Test("an error ends a request whose body is not all there, however long its sender pauses", arguments: [400, 200])
+    func errorsEndPausedRequests(status: Int) async throws {
+        let answer = "HTTP/1.1 \(status) X\r\ncontent-length: 2\r\n\r\nno"
+        try await RawServer.run(answer: answer) { url in
+            var request = self.request(url, idle: .milliseconds(500))
+            request.body = .stream(length: 10) { _ in nil }
+            let client = CurlClient()
+            if status == 400 {
+                let response = try await client.send(request)
+                #expect(response.status == 400)
+                #expect(response.body == Array("no".utf8))
+            } else {
+                // A server may answer before it has read all; the rest is still to be sent.
+                await #expect(throws: HTTPTransferError.self) { try await client.send(request) }
+            }
+        }
+    }
+
     @Test func aPausedAnswerGoesOnWhereItWasAndComesWhole() async throws {
         try await self.withEngine { url, client in
             let events = Events()

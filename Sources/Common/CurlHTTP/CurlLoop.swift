@@ -167,6 +167,8 @@ extension CurlLoop {
             guard let handle = transfer.handle else { continue }
             self.finish(handle, .failure(.cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)))
         }
+        // What has failed meanwhile says why itself: libcurl does not resume it.
+        if !inbox.resumed.isEmpty { _ = self.takeCompletions() }
         for transfer in inbox.resumed {
             // Before it goes on: who finds it paused again asks again.
             transfer.isToResume.store(false, ordering: .releasing)

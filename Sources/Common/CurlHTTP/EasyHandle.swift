@@ -54,6 +54,8 @@ final class EasyHandle {
         _ = ccurl_set_long(self.raw, CURLOPT_TCP_KEEPALIVE, 1)
         _ = ccurl_set_long(self.raw, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         _ = ccurl_set_string(self.raw, CURLOPT_PROTOCOLS_STR, "http,https")
+        // Otherwise the loop's thread would wait for the look-up of a name that was given up.
+        _ = ccurl_set_long(self.raw, CURLOPT_QUICK_EXIT, 1)
         // An empty string, since without it libcurl would take a proxy from the environment.
         _ = ccurl_set_string(self.raw, CURLOPT_PROXY, "")
         _ = ccurl_set_long(self.raw, CURLOPT_FOLLOWLOCATION, 0)
@@ -248,6 +250,8 @@ extension EasyHandle {
         transfer.hasHead = true
         self.loop.touch(transfer)
         transfer.request.onHead?(status, transfer.headers)
+        // libcurl sends no more to a server that has refused the request, but would wait for the pause to end.
+        if status >= 300, transfer.pausedAt != nil { self.loop.resume(transfer) }
     }
 
     private func receiveBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
