@@ -168,4 +168,8 @@ struct SimulatedThreads: BlockingThreads {
         try await self.process.sleep(self.process.world.random(0...2))
         return try body()
     }
+
+    func runToTheEnd<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try body()
+    }
 }

@@ -160,21 +160,17 @@ actor Upload {
     /// Throws the bytes away; chunks that wait fail. That is done also when the task was cancelled: a caller who has left
     /// must leave nothing behind.
     func abort() async throws {
-        try await Task { try await self.discard() }.value
-    }
-
-    private func discard() async throws {
         guard !self.isClosed else { return }
         self.isClosed = true
         self.waiters.wakeAll()
         while true {
             let generation = self.waiters.generation
             guard self.isBusy else { break }
-            await self.waiters.wait(since: generation)
+            await self.waiters.waitToTheEnd(since: generation)
         }
         guard let writer = self.writer else { return }
         self.writer = nil
-        try await self.threads.run { try writer.abort() }
+        try await self.threads.runToTheEnd { try writer.abort() }
     }
 
     /// Returns when everything before `offset` is applied and nobody is writing.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Tasks that wait for something to change. A cancelled task stops waiting at once.
+/// Tasks that wait for something to change. A cancelled task stops waiting at once, except in `waitToTheEnd`.
 ///
 /// Whoever waits notes the `generation` first, then looks whether it has to wait at all: a `wakeAll` between the look
 /// and the wait is not missed, whatever actor or thread either runs on.
@@ -42,6 +42,19 @@ final class Waiters: Sendable {
             }
         } onCancel: {
             self.state.withLock { $0.waiting.removeValue(forKey: key) }?.resume()
+        }
+    }
+
+    /// Waits for the first `wakeAll` after `generation` was read, whether or not the task was cancelled.
+    func waitToTheEnd(since generation: Generation) async {
+        await withCheckedContinuation { continuation in
+            let mayWait = self.state.withLock { state in
+                guard state.generation == generation else { return false }
+                state.nextKey += 1
+                state.waiting[state.nextKey] = continuation
+                return true
+            }
+            if !mayWait { continuation.resume() }
         }
     }
 

@@ -69,16 +69,22 @@ struct WatchedThreads: BlockingThreads {
     let failures: StoreFailures
 
     func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await self.threads.run {
+        try await self.threads.run { try self.watch(body) }
+    }
+
+    func runToTheEnd<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await self.threads.runToTheEnd { try self.watch(body) }
+    }
+
+    private func watch<Result>(_ body: () throws -> Result) throws -> Result {
+        try self.failures.check()
+        do {
+            let result = try body()
             try self.failures.check()
-            do {
-                let result = try body()
-                try self.failures.check()
-                return result
-            } catch {
-                self.failures.report(error)
-                throw error
-            }
+            return result
+        } catch {
+            self.failures.report(error)
+            throw error
         }
     }
 }
