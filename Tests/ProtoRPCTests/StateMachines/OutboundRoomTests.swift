@@ -1,3 +1,4 @@
+import NIOEmbedded
 import Testing
 
 @testable import ProtoRPC
@@ -48,6 +49,40 @@ import Testing
         let second = [room.take(5_000), room.take(1)]
         #expect(second == [true, false])
         #expect(budget.usedBytes == 5_000)
+    }
+
+    @Test("G6-11 a stream that is granted room in the middle of its turn takes it with its next one, and only once")
+    func grantInATurn() throws {
+        let channel = EmbeddedChannel()
+        defer { _ = try? channel.finish() }
+        let connection = try ServerConnection.make(
+            on: channel,
+            number: 1,
+            configuration: RPCServerConfiguration(),
+            router: RPCRouter(),
+            logger: quietLogger
+        )
+        let waker = RPCStreamWaker(streamID: 1, connection: connection)
+        let budget = OutboundBudget(limit: 1_000)
+        #expect(budget.reserveNow(1_000))
+        var first = OutboundRoom(of: budget, for: waker)
+        let isTaken = first.take(600)
+        #expect(!isTaken)
+        // As another thread does it between two steps of the stream's connection.
+        var second = OutboundRoom(of: budget, for: waker)
+        budget.release(1_000)
+        #expect(budget.reserveNow(400))
+        let isTakenInTheMiddle = second.take(600)
+        #expect(!isTakenInTheMiddle)
+        let ends = [first.end(), second.end()]
+        #expect(ends == [0, 0])
+        #expect(budget.usedBytes == 1_000, "the grant is not lost")
+        var third = OutboundRoom(of: budget, for: waker)
+        let isTakenAtLast = third.take(600)
+        #expect(isTakenAtLast)
+        budget.release(third.end())
+        budget.release(400)
+        #expect(budget.usedBytes == 0)
     }
 
     @Test("while somebody waits for room, and after the end, nobody takes room for a batch")

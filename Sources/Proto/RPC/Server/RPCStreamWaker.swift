@@ -38,7 +38,7 @@ public final class RPCStreamWaker: Sendable {
 
     /// The message that waits has room.
     func granted(_ bytes: Int) {
-        self.grantedBytes.store(bytes, ordering: .sequentiallyConsistent)
+        self.grantedBytes.wrappingAdd(bytes, ordering: .sequentiallyConsistent)
         self.waitsForRoom.store(false, ordering: .sequentiallyConsistent)
         self.connection.goOn(self)
     }

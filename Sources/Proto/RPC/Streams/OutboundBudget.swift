@@ -75,11 +75,9 @@ final class OutboundBudget: Sendable {
     }
 
     /// Takes room for a message of a stream that keeps it meanwhile: without room it is woken when there is some, which
-    /// it takes from the waker then.
+    /// it takes from the waker then. Not for one that waits already.
     func reserve(_ bytes: Int, for waker: RPCStreamWaker) -> Bool {
-        // Woken for another reason, such as a credit: a second place in the queue would be granted to nobody.
-        if waker.isWaitingForRoom { return false }
-        return self.state.withLock { state in
+        self.state.withLock { state in
             switch state.machine.reserve(bytes) {
             case .granted: return true
             case .closed: return false
