@@ -14,6 +14,7 @@ import Testing
 struct OnlineRequestsTests {
     private let channel = EmbeddedChannel()
     private let log = InMemoryLogHandler()
+    private let reads = ReadCounter()
 
     init() throws {
         let log = self.log
@@ -32,6 +33,7 @@ struct OnlineRequestsTests {
             accessLog: accessLog
         )
         let pipeline = self.channel.pipeline.syncOperations
+        try pipeline.addHandler(self.reads)
         try pipeline.addHandler(HTTPResponseEncoder())
         let connection = HTTPConnectionHandler(
             limits: HTTPLimits(),
@@ -57,6 +59,24 @@ struct OnlineRequestsTests {
         #expect(try self.channel.readInbound(as: HTTPServerRequestPart.self) == nil)
         #expect(try self.channel.readOutbound(as: ByteBuffer.self) == nil)
         #expect(!self.channel.isActive)
+    }
+
+    @Test("T-22 what a client still sends after its last answer is read on, so that it gets to see the answer")
+    func lingering() throws {
+        let head = HTTPRequestHead(
+            version: .http1_1,
+            method: .POST,
+            uri: "/v1/nowhere",
+            headers: ["host": "a", "content-length": "1000", "connection": "close"]
+        )
+        try self.channel.writeInbound(HTTPServerRequestPart.head(head))
+        #expect(try self.channel.readOutbound(as: ByteBuffer.self) != nil, "it is refused by its head")
+        for _ in 1...3 {
+            let before = self.reads.count
+            // With this the channel tells that the read is complete.
+            try self.channel.writeInbound(HTTPServerRequestPart.body(ByteBuffer(string: "more")))
+            #expect(self.reads.count == before + 1)
+        }
     }
 
     private func ask(_ path: String) throws {
@@ -85,4 +105,15 @@ struct OnlineRequestsTests {
     }
 
     private static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}
+
+/// Counts how often more is asked for.
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    private(set) var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        self.count += 1
+        context.read()
+    }
 }

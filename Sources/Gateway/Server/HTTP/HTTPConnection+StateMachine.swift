@@ -164,6 +164,9 @@ struct HTTPConnectionStateMachine {
         self.lingeringSince = now
     }
 
+    /// Whether what comes is read only so that the client gets to see its answer.
+    var isLingering: Bool { self.lingeringSince != nil }
+
     /// The server is stopping. Whether the connection closes now.
     mutating func quiesces() -> Bool {
         self.isLast = true

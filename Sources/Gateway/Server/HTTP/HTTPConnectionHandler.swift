@@ -88,6 +88,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         self.isReading = false
         if self.online.readCompleted() { context.fireChannelReadComplete() }
+        // Nobody behind asks for what is only read to be dropped.
+        if self.state.isLingering { context.read() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
