@@ -43,15 +43,12 @@ final class AuditFile: Service {
     /// - Throws: what is wrong when the file cannot be opened at the start.
     func run() async throws {
         try await NIOThreadPool.singleton.runIfActive { _ = close(try self.open()) }
-        // A task that nobody cancels: what was taken is written, however the program ends.
-        let writing = Task {
+        await withTaskCancellationOrGracefulShutdownHandler {
+            // A cancelled task is given what was taken before, too.
             for await entry in self.entries {
                 let line = Self.line(entry, at: Date())
                 await self.append(line, requestID: entry.requestID)
             }
-        }
-        await withTaskCancellationOrGracefulShutdownHandler {
-            await writing.value
         } onCancelOrGracefulShutdown: {
             self.inbox.finish()
         }
@@ -59,12 +56,10 @@ final class AuditFile: Service {
 
     private func append(_ line: [UInt8], requestID: String) async {
         do {
-            try await NIOThreadPool.singleton.runIfActive {
-                let file = try self.open()
-                defer { _ = close(file) }
-                // One call: lines of several gateways in one file do not mix.
-                guard Foundation.write(file, line, line.count) == line.count else {
-                    throw AuditFileError(path: self.path)
+            // Also in a cancelled task: what was taken is written, however the program ends.
+            try await withCheckedThrowingContinuation { continuation in
+                NIOThreadPool.singleton.submit { state in
+                    continuation.resume(with: Result { try self.write(line, in: state) })
                 }
             }
         } catch {
@@ -73,6 +68,14 @@ final class AuditFile: Service {
                 metadata: ["error": "\(error)", "request_id": "\(requestID)"]
             )
         }
+    }
+
+    private func write(_ line: [UInt8], in state: NIOThreadPool.WorkItemState) throws {
+        guard case .active = state else { throw CancellationError() }
+        let file = try self.open()
+        defer { _ = close(file) }
+        // One call: lines of several gateways in one file do not mix.
+        guard Foundation.write(file, line, line.count) == line.count else { throw AuditFileError(path: self.path) }
     }
 
     private func open() throws -> Int32 {
