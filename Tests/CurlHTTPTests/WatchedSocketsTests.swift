@@ -9,7 +9,7 @@ private final class Sockets {
     func opened(_ descriptor: Int32) { self.sockets.opened(descriptor) }
     func closed(_ descriptor: Int32) { self.sockets.closed(descriptor) }
     func wants(_ events: WatchedSocketsStateMachine.Events, _ descriptor: Int32) -> WatchedSocketsStateMachine.Action {
-        self.sockets.wants(events, of: descriptor, for: 0)
+        self.sockets.wants(events, of: descriptor, for: .connection(0))
     }
     func happened(_ descriptor: Int32) -> WatchedSocketsStateMachine.Action { self.sockets.happened(on: descriptor) }
 }
@@ -58,18 +58,18 @@ struct WatchedSocketsTests {
         #expect(sockets.wants(.read, 9) == .add(.read))
     }
 
-    @Test func whatHappensIsForTheMultiHandleThatWaitedLast() {
+    @Test func whatHappensIsForWhoWaitedLast() {
         var sockets = WatchedSocketsStateMachine()
         sockets.opened(7)
-        _ = sockets.wants(.read, of: 7, for: 3)
-        _ = sockets.wants(.write, of: 9, for: 4)
-        #expect(sockets.multi(of: 7) == 3)
-        #expect(sockets.multi(of: 9) == 4)
-        _ = sockets.wants([], of: 9, for: 4)
-        _ = sockets.wants(.read, of: 9, for: 5)
-        #expect(sockets.multi(of: 9) == 5)
-        #expect(sockets.multi(of: 10) == nil)
-        #expect(sockets.multi(of: -1) == nil)
+        _ = sockets.wants(.read, of: 7, for: .multi(3))
+        _ = sockets.wants(.write, of: 9, for: .multi(4))
+        #expect(sockets.owner(of: 7) == .multi(3))
+        #expect(sockets.owner(of: 9) == .multi(4))
+        _ = sockets.wants([], of: 9, for: .multi(4))
+        _ = sockets.wants(.read, of: 9, for: .connection(5))
+        #expect(sockets.owner(of: 9) == .connection(5))
+        #expect(sockets.owner(of: 10) == nil)
+        #expect(sockets.owner(of: -1) == nil)
     }
 
     @Test func descriptorsAreNeverNegative() {

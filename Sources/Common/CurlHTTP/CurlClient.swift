@@ -2,17 +2,20 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// An HTTP/1.1 client on libcurl's multi interface, with a thread of its own.
+/// An HTTP/1.1 client with a thread of its own: libcurl makes the connections, TLS included, and the client speaks HTTP over
+/// them.
 ///
 /// Connections are kept alive and reused. Redirects are not followed, proxies of the environment are not used, answers
-/// are not decompressed: what the server says is what the caller gets. When a kept connection turns out to be closed
-/// before a byte of an answer came, libcurl sends the request once more on a fresh one.
+/// are not decompressed: what the server says is what the caller gets. A request is written to one connection only: when a
+/// kept one turns out to be closed, whether to send the request again is for the caller to decide.
 public final class CurlClient: Sendable {
     /// Settings.
     public struct Configuration: Sendable {
         /// Bytes of answers that are being gathered, over all transfers; beyond, all but one pause. What `onBody` takes
         /// does not count.
         public var maximumGatheredBytes = 64 << 20
+        /// A file of the certificate authorities, in PEM, that servers are trusted by; nil: those of the system.
+        public var certificateAuthorities: String?
 
         /// The documented defaults.
         public init() {}
@@ -76,24 +79,17 @@ final class Transfer: @unchecked Sendable {
     let request: HTTPRequest
     let loop: CurlLoop
     private let onFinish: CurlClient.Completion
-    var headers = HTTPResponseHeaders()
-    var headerBytes = 0
     var body: [UInt8] = []
     var bodyBytes = 0
-    var failure: HTTPTransferError?
     var startedAt: Int64 = 0
     var lastByteAt: Int64 = 0
     var hasFirstByte = false
-    /// Writing the request to a connection has begun.
-    var wasWritten = false
-    /// The header of the final answer has come.
-    var hasHead = false
     /// When the transfer was paused, for lack of memory or by its request; nil while it runs.
     var pausedAt: Int64?
     /// Its `onTurn` is to be called.
     var isTouched = false
-    /// The handle that runs it, until its `reset`.
-    var handle: EasyHandle?
+    /// Where it runs.
+    var connection: HTTPConnection?
     /// Resuming it was asked for and has not happened; for any thread.
     let isToResume = Atomic<Bool>(false)
 

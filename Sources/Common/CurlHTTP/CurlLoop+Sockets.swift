@@ -33,10 +33,15 @@ extension CurlLoop {
             case CURL_POLL_INOUT: [.read, .write]
             default: []
             }
-        self.poller?.act(self.sockets.wants(events, of: descriptor, for: multi), on: descriptor)
+        self.poller?.act(self.sockets.wants(events, of: descriptor, for: .multi(multi)), on: descriptor)
     }
 
-    /// Waits, and lets libcurl read and write where it can.
+    /// A connection says what it waits for.
+    func watch(_ descriptor: Int32, for events: WatchedSocketsStateMachine.Events, of connection: Int) {
+        self.poller?.act(self.sockets.wants(events, of: descriptor, for: .connection(connection)), on: descriptor)
+    }
+
+    /// Waits, and has read and written what can be.
     func drive(waiting milliseconds: Int32) {
         var isFirst = true
         self.poller?.wait(milliseconds: milliseconds) { descriptor, events in
@@ -44,8 +49,11 @@ extension CurlLoop {
             isFirst = false
             let action = self.sockets.happened(on: descriptor)
             guard action == .none else { self.poller?.act(action, on: descriptor); return }
-            guard let multi = self.sockets.multi(of: descriptor) else { return }
-            self.multis[multi]?.act(on: descriptor, events)
+            switch self.sockets.owner(of: descriptor) {
+            case .multi(let number): self.multis[number]?.act(on: descriptor, events)
+            case .connection(let id): self.connections[id]?.happened(events)
+            case nil: break
+            }
         }
     }
 }

@@ -2,7 +2,7 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// The client's thread: owns the multi handles and all easy handles.
+/// The client's thread: owns the multi handles of libcurl and all connections.
 final class CurlLoop: @unchecked Sendable {
     // Guard: all is used by the loop's thread only, but `inbox`, `thread`, `loopThread` and the poller's `wake`.
 
@@ -10,7 +10,8 @@ final class CurlLoop: @unchecked Sendable {
     private static let sweepMilliseconds: Int64 = 100
     /// How long the thread sleeps when there is nothing to do, in milliseconds.
     private static let idleMilliseconds: Int32 = 60_000
-    private static let maximumIdleHandles = 1_024
+    private static let maximumIdleConnections = 1_024
+    private static let bufferBytes = 64 << 10
 
     /// libcurl's global state; made once in a process.
     private static let isInitialised = ccurl_global_init() == CURLE_OK
@@ -36,9 +37,17 @@ final class CurlLoop: @unchecked Sendable {
     var multis = MultiHandles()
     let poller: Poller?
     var sockets = WatchedSocketsStateMachine()
-    private var idle: [EasyHandle] = []
-    private var active: [UnsafeMutableRawPointer: EasyHandle] = [:]
-    private var gathered: GatherBudget<UnsafeMutableRawPointer>
+    /// What answers are received into, before they are given on.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferBytes, alignment: 16)
+    let certificateAuthorities: String?
+    /// By number; nil: free to be used again.
+    var connections = Slots<HTTPConnection>()
+    private var connecting: [UnsafeMutableRawPointer: HTTPConnection] = [:]
+    private var idle = IdleConnections<HTTPConnection>(maximum: maximumIdleConnections)
+    private var targets = RequestTargets()
+    private var gathered: GatherBudget<Int>
+    /// Those that have more to do than they did in their turn.
+    private var again: [HTTPConnection] = []
     /// Whose `onTurn` is to be called at the end of this turn.
     private var touched: [Transfer] = []
     private var nextSweep: Int64 = 0
@@ -48,7 +57,12 @@ final class CurlLoop: @unchecked Sendable {
     init(_ configuration: CurlClient.Configuration) {
         _ = Self.isInitialised
         self.gathered = GatherBudget(maximumBytes: configuration.maximumGatheredBytes)
+        self.certificateAuthorities = configuration.certificateAuthorities
         self.poller = Poller()
+    }
+
+    deinit {
+        self.buffer.deallocate()
     }
 
     func start() {
@@ -133,17 +147,19 @@ extension CurlLoop {
         self.loopThread.store(UInt(pthread_self()), ordering: .relaxed)
         while self.takeInbox() {
             for multi in self.multis.all { multi?.driveTimer(at: self.now) }
-            // A completion may have started the next transfer: it goes out before anything is waited for.
-            let hasCompletions = self.takeCompletions()
+            self.takeConnected()
+            self.goOn()
             self.endTurn()
-            guard !hasCompletions else { continue }
             self.sweepIfDue()
             self.wait()
         }
-        for handle in Array(self.active.values) {
-            self.finish(handle, .failure(.shutDown))
+        for connection in self.connections.all {
+            if connection.transfer == nil {
+                self.drop(connection)
+            } else {
+                self.finish(connection, .failure(.shutDown))
+            }
         }
-        self.idle = []
         self.multis.removeAll()
     }
 
@@ -164,15 +180,13 @@ extension CurlLoop {
             if inbox.isShutDown { transfer.end(.failure(.shutDown)) } else { self.begin(transfer) }
         }
         for transfer in inbox.cancelled {
-            guard let handle = transfer.handle else { continue }
-            self.finish(handle, .failure(.cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)))
+            guard let connection = transfer.connection else { continue }
+            self.finish(connection, .failure(.cancelled(mayHaveBeenSent: connection.mayHaveBeenSent)))
         }
-        // What has failed meanwhile says why itself: libcurl does not resume it.
-        if !inbox.resumed.isEmpty { _ = self.takeCompletions() }
         for transfer in inbox.resumed {
             // Before it goes on: who finds it paused again asks again.
             transfer.isToResume.store(false, ordering: .releasing)
-            if let handle = transfer.handle { self.resume(handle.raw) }
+            if let connection = transfer.connection { self.resume(connection) }
         }
         if inbox.wantsSweep { self.nextSweep = 0 }
         return !inbox.isShutDown
@@ -180,7 +194,9 @@ extension CurlLoop {
 
     /// Waits for sockets, for libcurl's time and the next sweep, or until there is something in the inbox.
     private func wait() {
-        var milliseconds = self.active.isEmpty ? Self.idleMilliseconds : Int32(Self.sweepMilliseconds)
+        let isBusy = self.connections.count > self.idle.count
+        var milliseconds = isBusy ? Int32(Self.sweepMilliseconds) : Self.idleMilliseconds
+        if !self.again.isEmpty { milliseconds = 0 }
         if let timer = self.multis.timer { milliseconds = min(milliseconds, Int32(clamping: max(timer - self.now, 0))) }
         let mayWait = self.inbox.withLock { inbox in
             inbox.isWaiting = inbox.isEmpty
@@ -194,53 +210,95 @@ extension CurlLoop {
         guard !transfer.isCancelled else {
             return transfer.end(.failure(.cancelled(mayHaveBeenSent: false)))
         }
-        let multi = self.multis.withRoom(for: transfer.request.url) { MultiHandle($0, loop: self) }
-        guard let multi, let handle = self.idle.popLast() ?? EasyHandle(loop: self) else {
-            return transfer.end(.failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory")))
-        }
         transfer.startedAt = self.now
         transfer.lastByteAt = self.now
         do throws(HTTPTransferError) {
-            try handle.prepare(transfer)
+            let request = transfer.request
+            let target = try self.targets.target(of: request.url)
+            guard request.headers.allSatisfy(\.isSafe) else { throw .unsendable("header field") }
+            if let connection = self.takeIdle(target.origin) {
+                connection.take(transfer, target)
+                connection.start()
+            } else {
+                try self.connect(to: target.origin, within: request.limits.connect).take(transfer, target)
+            }
         } catch {
-            handle.reset()
-            self.idle.append(handle)
-            return transfer.end(.failure(error))
+            transfer.end(.failure(error))
         }
-        guard multi.add(handle) else {
-            handle.reset()
-            return transfer.end(
-                .failure(HTTPTransferError(.other, mayHaveBeenSent: false, message: "libcurl took no more transfers"))
-            )
+    }
+
+    private func takeIdle(_ origin: String) -> HTTPConnection? {
+        while let connection = self.idle.take(origin) {
+            if connection.isAlive { return connection }
+            self.drop(connection)
         }
-        self.active[handle.raw] = handle
+        return nil
+    }
+
+    private func connect(to origin: String, within limit: Duration) throws(HTTPTransferError) -> HTTPConnection {
+        let multi = self.multis.withRoom { MultiHandle($0, loop: self) }
+        let link = CurlLink(to: origin, within: limit.wholeMilliseconds, loop: self)
+        guard let multi, let link, link.connect(in: multi) else {
+            throw HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory for another connection")
+        }
+        let connection = self.connections.insert { HTTPConnection(id: $0, origin: origin, link: link, loop: self) }
+        self.connecting[link.raw] = connection
+        return connection
     }
 
     private var isShutDown: Bool { self.inbox.withLock { $0.isShutDown } }
 
-    /// Finishes transfers that have ended; whether there were any.
-    private func takeCompletions() -> Bool {
-        var any = false
+    /// Begins the exchanges whose connections are there.
+    private func takeConnected() {
         for multi in self.multis.all {
             while let (raw, code) = multi?.nextCompletion() {
-                guard let handle = self.active[raw] else { continue }
-                any = true
-                self.finish(handle, handle.result(code))
+                guard let connection = self.connecting.removeValue(forKey: raw) else { continue }
+                do throws(HTTPTransferError) {
+                    try connection.link.connected(code)
+                    connection.start()
+                } catch {
+                    self.finish(connection, .failure(error))
+                }
             }
         }
-        return any
     }
 
-    private func finish(_ handle: EasyHandle, _ result: Result<HTTPResponse, HTTPTransferError>) {
-        handle.multi?.remove(handle)
-        self.active[handle.raw] = nil
-        let transfer = handle.transfer
-        // Before the callback, which may begin the next transfer on this handle.
-        let resumed = self.gathered.end(handle.raw, bytes: transfer?.gatheredBytes ?? 0)
-        handle.reset()
-        if self.idle.count < Self.maximumIdleHandles { self.idle.append(handle) }
-        transfer?.end(result)
-        for raw in resumed { self.resume(raw) }
+    /// Has a connection go on in the next turn, which begins at once.
+    func lookAgain(at connection: HTTPConnection) {
+        self.again.append(connection)
+    }
+
+    private func goOn() {
+        guard !self.again.isEmpty else { return }
+        let again = self.again
+        self.again = []
+        for connection in again { connection.goOn() }
+    }
+
+    /// Ends the transfer of a connection, and keeps the connection for the next one or closes it.
+    func finish(
+        _ connection: HTTPConnection,
+        _ result: Result<HTTPResponse, HTTPTransferError>,
+        isReusable: Bool = false
+    ) {
+        guard let transfer = connection.release() else { return }
+        // Before the callback, which may begin the next transfer on this connection.
+        let resumed = self.gathered.end(connection.id, bytes: transfer.gatheredBytes)
+        if !isReusable || !self.idle.put(connection, of: connection.origin, at: self.now) { self.drop(connection) }
+        transfer.end(result)
+        for id in resumed {
+            guard let connection = self.connections[id], let transfer = connection.transfer else { continue }
+            self.endPause(of: transfer)
+            self.again.append(connection)
+        }
+    }
+
+    /// Closes a connection that has no transfer.
+    func drop(_ connection: HTTPConnection) {
+        self.idle.remove(connection, of: connection.origin)
+        self.connecting[connection.link.raw] = nil
+        self.connections.remove(connection.id)
+        connection.close()
     }
 
     /// A callback of a transfer was called.
@@ -254,42 +312,45 @@ extension CurlLoop {
         guard !self.touched.isEmpty else { return }
         for transfer in self.touched {
             transfer.isTouched = false
-            if transfer.handle != nil { transfer.request.onTurn?() }
+            if transfer.connection != nil { transfer.request.onTurn?() }
         }
         self.touched.removeAll(keepingCapacity: true)
     }
 
     /// Whether there is memory for these bytes of an answer; otherwise the transfer pauses.
-    func mayGather(_ count: Int, _ handle: EasyHandle) -> Bool {
-        self.gathered.take(count, of: handle.raw)
+    func mayGather(_ count: Int, _ connection: HTTPConnection) -> Bool {
+        self.gathered.take(count, of: connection.id)
     }
 
-    private func resume(_ raw: UnsafeMutableRawPointer) {
-        guard let handle = self.active[raw], let transfer = handle.transfer, let pausedAt = transfer.pausedAt else {
-            return
-        }
-        // The pause is not the server's: its limits stand still.
+    private func resume(_ connection: HTTPConnection) {
+        guard let transfer = connection.transfer, transfer.pausedAt != nil else { return }
+        self.endPause(of: transfer)
+        connection.resume()
+    }
+
+    /// A pause is not the server's: its limits stand still.
+    func endPause(of transfer: Transfer) {
+        guard let pausedAt = transfer.pausedAt else { return }
         transfer.startedAt += self.now - pausedAt
         transfer.lastByteAt = self.now
         transfer.pausedAt = nil
-        let code = ccurl_resume(raw)
-        if code != CURLE_OK { self.finish(handle, handle.result(code)) }
     }
 
     /// Ends transfers whose limits have passed or whose group was cancelled, and closes connections that nobody needs.
     private func sweepIfDue() {
         guard self.now >= self.nextSweep else { return }
         self.nextSweep = self.now + Self.sweepMilliseconds
+        for connection in self.idle.removeOld(at: self.now) { self.drop(connection) }
         self.multis.dropIdle(at: self.now)
-        for handle in Array(self.active.values) {
-            guard let transfer = handle.transfer, let failure = self.overdue(transfer, handle) else { continue }
-            self.finish(handle, .failure(failure))
+        for connection in self.connections.all {
+            guard let transfer = connection.transfer, let failure = self.overdue(transfer, connection) else { continue }
+            self.finish(connection, .failure(failure))
         }
     }
 
-    private func overdue(_ transfer: Transfer, _ handle: EasyHandle) -> HTTPTransferError? {
+    private func overdue(_ transfer: Transfer, _ connection: HTTPConnection) -> HTTPTransferError? {
         if transfer.isCancelled {
-            return .cancelled(mayHaveBeenSent: handle.mayHaveBeenSent)
+            return .cancelled(mayHaveBeenSent: connection.mayHaveBeenSent)
         }
         let limits = transfer.request.limits
         if let pausedAt = transfer.pausedAt {
@@ -297,7 +358,7 @@ extension CurlLoop {
             guard transfer.request.control != nil, self.now - pausedAt > limits.betweenBytes.wholeMilliseconds else {
                 return nil
             }
-            return .timeout(.paused, limits, mayHaveBeenSent: handle.mayHaveBeenSent)
+            return .timeout(.paused, limits, mayHaveBeenSent: connection.mayHaveBeenSent)
         }
         let phase: HTTPTransferError.Phase
         if let total = limits.total, self.now - transfer.startedAt > total.wholeMilliseconds {
@@ -309,7 +370,7 @@ extension CurlLoop {
         } else {
             return nil
         }
-        return .timeout(phase, limits, mayHaveBeenSent: handle.mayHaveBeenSent)
+        return .timeout(phase, limits, mayHaveBeenSent: connection.mayHaveBeenSent)
     }
 
     static func monotonicMilliseconds() -> Int64 {
@@ -324,25 +385,5 @@ extension Duration {
         let (seconds, attoseconds) = self.components
         return seconds.multipliedReportingOverflow(by: 1_000).overflow
             ? .max : seconds * 1_000 + attoseconds / 1_000_000_000_000_000
-    }
-}
-
-extension HTTPTransferError {
-    static let shutDown = HTTPTransferError(.shutDown, mayHaveBeenSent: true, message: "the HTTP client was shut down")
-
-    static func cancelled(mayHaveBeenSent: Bool) -> HTTPTransferError {
-        HTTPTransferError(.cancelled, mayHaveBeenSent: mayHaveBeenSent, message: "cancelled")
-    }
-
-    static func timeout(_ phase: Phase, _ limits: TransferLimits, mayHaveBeenSent: Bool) -> HTTPTransferError {
-        let message =
-            switch phase {
-            case .connect: "no connection within \(limits.connect)"
-            case .firstByte: "no answer within \(limits.firstByte)"
-            case .betweenBytes: "nothing more came for \(limits.betweenBytes)"
-            case .total: "not finished within \(limits.total ?? .zero)"
-            case .paused: "the sender of the request did not go on for \(limits.betweenBytes)"
-            }
-        return HTTPTransferError(.timeout(phase), mayHaveBeenSent: mayHaveBeenSent, message: message)
     }
 }

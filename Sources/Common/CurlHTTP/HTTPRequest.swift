@@ -13,7 +13,7 @@ public struct HTTPRequest: Sendable {
     public var method: Method
     /// An http or https URL.
     public var url: String
-    /// Header fields; names and values without control bytes.
+    /// Header fields; names and values without control bytes. The client writes `Host`, `Accept` and `Content-Length` itself.
     public var headers: [HTTPHeader]
     /// What to send.
     public var body: HTTPRequestBody

@@ -59,3 +59,31 @@ public struct HTTPTransferError: Error, Sendable, Equatable, CustomStringConvert
     /// The message.
     public var description: String { self.message }
 }
+
+extension HTTPTransferError {
+    static let shutDown = HTTPTransferError(.shutDown, mayHaveBeenSent: true, message: "the HTTP client was shut down")
+
+    static func cancelled(mayHaveBeenSent: Bool) -> HTTPTransferError {
+        HTTPTransferError(.cancelled, mayHaveBeenSent: mayHaveBeenSent, message: "cancelled")
+    }
+
+    static func unsendable(_ part: String) -> HTTPTransferError {
+        HTTPTransferError(
+            .invalidRequest,
+            mayHaveBeenSent: false,
+            message: "the \(part) holds bytes that cannot be sent"
+        )
+    }
+
+    static func timeout(_ phase: Phase, _ limits: TransferLimits, mayHaveBeenSent: Bool) -> HTTPTransferError {
+        let message =
+            switch phase {
+            case .connect: "no connection within \(limits.connect)"
+            case .firstByte: "no answer within \(limits.firstByte)"
+            case .betweenBytes: "nothing more came for \(limits.betweenBytes)"
+            case .total: "not finished within \(limits.total ?? .zero)"
+            case .paused: "the sender of the request did not go on for \(limits.betweenBytes)"
+            }
+        return HTTPTransferError(.timeout(phase), mayHaveBeenSent: mayHaveBeenSent, message: message)
+    }
+}

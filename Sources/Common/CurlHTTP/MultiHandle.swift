@@ -1,17 +1,15 @@
 import CCurl
 
-/// One libcurl multi handle: some transfers to one server, and the connections that they leave for the next ones. All is
-/// for the loop's thread.
+/// One libcurl multi handle: it makes connections and keeps them. All is for the loop's thread.
 final class MultiHandle {
-    /// Most transfers at once. At the end of each, libcurl goes through all connections of its multi handle: of 256 lines in
-    /// flight each took about a tenth more CPU time in one multi handle than in four; more of them saved nothing.
-    static let maximumTransfers = 64
+    /// Most connections. libcurl goes through all of its multi handle's whenever one of them moves bytes over TLS.
+    static let maximumLinks = 64
 
     /// Its number among `MultiHandles`.
     let number: Int
     private let raw: UnsafeMutableRawPointer
-    private(set) var transfers = 0
-    /// When the last transfer ended, or the handle was made, in milliseconds of the monotonic clock.
+    private(set) var links = 0
+    /// When its last connection was closed, or the handle was made, in milliseconds of the monotonic clock.
     private(set) var idleSince: Int64
     /// When libcurl wants to be called, in milliseconds of the monotonic clock; nil: not by time.
     var timer: Int64?
@@ -24,37 +22,35 @@ final class MultiHandle {
         self.raw = raw
         self.loop = loop
         self.idleSince = loop.now
-        _ = ccurl_multi_set_long(raw, CURLMOPT_MAXCONNECTS, Self.maximumTransfers)
+        // More than there are, so that libcurl closes none to make room.
+        _ = ccurl_multi_set_long(raw, CURLMOPT_MAXCONNECTS, 2 * Self.maximumLinks)
         self.watch()
     }
 
     deinit {
-        // Closes its connections, of which the loop is told.
         curl_multi_cleanup(self.raw)
     }
 
-    /// Begins a transfer; whether libcurl took it.
-    func add(_ handle: EasyHandle) -> Bool {
-        guard curl_multi_add_handle(self.raw, handle.raw) == CURLM_OK else { return false }
-        self.transfers += 1
-        handle.multi = self
+    /// Begins to connect; whether libcurl took it.
+    func add(_ link: UnsafeMutableRawPointer) -> Bool {
+        guard curl_multi_add_handle(self.raw, link) == CURLM_OK else { return false }
+        self.links += 1
         return true
     }
 
-    /// Ends a transfer that has begun here.
-    func remove(_ handle: EasyHandle) {
-        curl_multi_remove_handle(self.raw, handle.raw)
-        handle.multi = nil
-        self.transfers -= 1
+    /// Closes a connection, or gives up making it.
+    func remove(_ link: UnsafeMutableRawPointer) {
+        curl_multi_remove_handle(self.raw, link)
+        self.links -= 1
         self.idleSince = self.loop.now
     }
 
-    /// A transfer that has ended by itself, and how; nil when there is no other one.
-    func nextCompletion() -> (handle: UnsafeMutableRawPointer, code: CURLcode)? {
+    /// A link that is connected, or is not, and how; nil when there is no other one.
+    func nextCompletion() -> (link: UnsafeMutableRawPointer, code: CURLcode)? {
         var left: Int32 = 0
         while let message = curl_multi_info_read(self.raw, &left) {
-            if message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle {
-                return (handle, message.pointee.data.result)
+            if message.pointee.msg == CURLMSG_DONE, let link = message.pointee.easy_handle {
+                return (link, message.pointee.data.result)
             }
         }
         return nil

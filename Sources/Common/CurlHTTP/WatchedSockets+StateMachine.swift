@@ -1,8 +1,8 @@
-/// Which sockets are watched for libcurl, and for what. No I/O: it says what to tell the kernel.
+/// Which sockets are watched, for what and for whom: for libcurl while it makes a connection, then for who speaks over it. No
+/// I/O: it says what to tell the kernel.
 ///
-/// libcurl stops waiting for a connection at the end of each request and waits for it again at the next one. The
-/// connection stays watched in between, which saves two system calls a request; when something comes while nobody waits
-/// for it, such as its end, it is watched no more.
+/// A connection stays watched while nobody waits for it, such as one whose answer is paused, which saves system calls; when
+/// something comes then, it is watched no more.
 struct WatchedSocketsStateMachine {
     /// What can happen on a socket.
     struct Events: OptionSet {
@@ -12,6 +12,14 @@ struct WatchedSocketsStateMachine {
         static let read = Self(rawValue: 1)
         /// There is room to write.
         static let write = Self(rawValue: 2)
+    }
+
+    /// Who waits for a socket.
+    enum Owner: Equatable {
+        /// libcurl, by the number of its multi handle.
+        case multi(Int)
+        /// A connection, by its number.
+        case connection(Int)
     }
 
     /// What to tell the kernel.
@@ -27,8 +35,8 @@ struct WatchedSocketsStateMachine {
         var isConnection = false
         var wanted: Events = []
         var watched: Events = []
-        /// Number of the multi handle that waits, or did last.
-        var multi = 0
+        /// Who waits, or did last.
+        var owner: Owner?
     }
 
     /// By descriptor: small numbers that are used again.
@@ -44,27 +52,27 @@ struct WatchedSocketsStateMachine {
         self.edit(descriptor) { $0 = Socket() }
     }
 
-    /// A multi handle of libcurl waits for these events; for none: no more.
-    mutating func wants(_ events: Events, of descriptor: Int32, for multi: Int) -> Action {
+    /// Somebody waits for these events; for none: no more.
+    mutating func wants(_ events: Events, of descriptor: Int32, for owner: Owner) -> Action {
         self.edit(descriptor) { socket in
             socket.wanted = events
-            socket.multi = multi
+            socket.owner = owner
             if events == socket.watched || events.isEmpty && socket.isConnection { return .none }
             return Self.watch(events, &socket)
         } ?? .none
     }
 
-    /// Something has happened. What libcurl does not wait for is watched no more.
+    /// Something has happened. What nobody waits for is watched no more.
     mutating func happened(on descriptor: Int32) -> Action {
         self.edit(descriptor) { socket in
             socket.wanted.isEmpty && !socket.watched.isEmpty ? Self.watch([], &socket) : .none
         } ?? .none
     }
 
-    /// Number of the multi handle that waits for a socket, or did last.
-    func multi(of descriptor: Int32) -> Int? {
+    /// Who waits for a socket, or did last.
+    func owner(of descriptor: Int32) -> Owner? {
         let index = Int(descriptor)
-        return self.sockets.indices.contains(index) ? self.sockets[index].multi : nil
+        return self.sockets.indices.contains(index) ? self.sockets[index].owner : nil
     }
 
     private static func watch(_ events: Events, _ socket: inout Socket) -> Action {

@@ -5,35 +5,15 @@
 static inline CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
     return curl_easy_setopt(handle, option, value);
 }
-static inline CURLcode ccurl_set_offset(CURL *handle, CURLoption option, curl_off_t value) {
-    return curl_easy_setopt(handle, option, value);
-}
 static inline CURLcode ccurl_set_string(CURL *handle, CURLoption option, const char *value) {
     return curl_easy_setopt(handle, option, value);
 }
 static inline CURLcode ccurl_set_pointer(CURL *handle, CURLoption option, const void *value) {
     return curl_easy_setopt(handle, option, value);
 }
-static inline CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) {
-    return curl_easy_setopt(handle, option, value);
-}
-// The callbacks for bodies and headers all have this type.
-typedef size_t (*ccurl_data_callback)(char *bytes, size_t size, size_t count, void *context);
-static inline CURLcode ccurl_set_callback(CURL *handle, CURLoption option, ccurl_data_callback value) {
-    return curl_easy_setopt(handle, option, value);
-}
-static inline CURLcode ccurl_set_prerequest(CURL *handle, curl_prereq_callback value) {
-    return curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, value);
-}
 // curl_easy_getinfo writes through a pointer whose type depends on the name.
-static inline CURLcode ccurl_get_long(CURL *handle, CURLINFO info, long *value) {
-    return curl_easy_getinfo(handle, info, value);
-}
-static inline CURLcode ccurl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
-    return curl_easy_getinfo(handle, info, value);
-}
-static inline CURLcode ccurl_get_pointer(CURL *handle, CURLINFO info, void **value) {
-    return curl_easy_getinfo(handle, info, value);
+static inline CURLcode ccurl_get_socket(CURL *handle, curl_socket_t *value) {
+    return curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, value);
 }
 // curl_multi_setopt is variadic too.
 static inline CURLMcode ccurl_multi_set_long(CURLM *handle, CURLMoption option, long value) {
@@ -57,7 +37,3 @@ static inline void ccurl_set_socket_callbacks(
 // Macros with casts do not import.
 static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_ALL); }
 static const curl_socket_t ccurl_socket_timeout = CURL_SOCKET_TIMEOUT;
-static const size_t ccurl_read_abort = CURL_READFUNC_ABORT;
-static const size_t ccurl_read_pause = CURL_READFUNC_PAUSE;
-static const size_t ccurl_write_pause = CURL_WRITEFUNC_PAUSE;
-static inline CURLcode ccurl_resume(CURL *handle) { return curl_easy_pause(handle, CURLPAUSE_CONT); }
