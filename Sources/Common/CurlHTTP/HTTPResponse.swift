@@ -17,7 +17,7 @@ public struct HTTPResponseHeaders: Sendable {
 
     var raw: [UInt8] = []
 
-    /// The value of the first field of this name, in any case.
+    /// The value of the first field of this name, in any case, without blanks around it.
     public subscript(name: String) -> String? {
         var name = name
         return name.withUTF8 { wanted in
@@ -54,10 +54,17 @@ public struct HTTPResponseHeaders: Sendable {
             defer { start = end + 1 }
             let colon = start + wanted.count
             guard colon < end, bytes[colon] == UInt8(ascii: ":"), self.isSame(bytes, start, wanted) else { continue }
-            let value = bytes[(colon + 1)..<end].drop { $0 == 0x20 || $0 == 0x09 }
-            return String(decoding: value.prefix { $0 != 0x0D }, as: UTF8.self)
+            return String(decoding: self.trimmed(bytes[(colon + 1)..<end]), as: UTF8.self)
         }
         return nil
+    }
+
+    /// The bytes without blanks around them, nor the end of their line.
+    private static func trimmed(_ value: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+        var value = value.drop(while: isBlank)
+        while let last = value.last, isBlank(last) { value.removeLast() }
+        return value
     }
 
     private static func endOfLine(from start: Int, in bytes: UnsafeRawBufferPointer) -> Int {

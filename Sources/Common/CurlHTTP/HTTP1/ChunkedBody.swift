@@ -8,12 +8,14 @@ struct ChunkedBody {
 
     private enum State {
         case size
+        case sizeBlank
         case sizeExtension
         case sizeLineFeed
         case data
         case dataEnd
         case dataLineFeed
         case trailer
+        case trailerLineFeed
         case end
     }
 
@@ -21,7 +23,7 @@ struct ChunkedBody {
     /// Of the chunk: as read so far, then bytes left.
     private var left = 0
     private var digits = 0
-    /// Of extensions, or of trailers.
+    /// Of extensions and blanks before them, or of trailers.
     private var passedOver = 0
     private var trailerLineBytes = 0
 
@@ -47,6 +49,7 @@ struct ChunkedBody {
     private mutating func read(_ byte: UInt8) throws(MalformedResponse) {
         switch self.state {
         case .size: try self.readSize(byte)
+        case .sizeBlank: try self.readBehindSize(byte)
         case .sizeExtension: try self.readExtension(byte)
         case .sizeLineFeed:
             guard byte == 0x0A else { throw MalformedResponse("a chunk's size has no end") }
@@ -57,7 +60,7 @@ struct ChunkedBody {
         case .dataLineFeed:
             guard byte == 0x0A else { throw MalformedResponse("a chunk is longer than its size") }
             self.beginSize()
-        case .trailer: try self.readTrailer(byte)
+        case .trailer, .trailerLineFeed: try self.readTrailer(byte)
         case .data, .end: break
         }
     }
@@ -74,21 +77,34 @@ struct ChunkedBody {
             return
         }
         guard self.digits > 0 else { throw MalformedResponse("a chunk has no size") }
+        try self.readBehindSize(byte)
+    }
+
+    private mutating func readBehindSize(_ byte: UInt8) throws(MalformedResponse) {
         switch byte {
         case 0x0A: self.endSize()
         case 0x0D: self.state = .sizeLineFeed
-        case 0x20, 0x09, UInt8(ascii: ";"): self.state = .sizeExtension
+        case 0x20, 0x09:
+            self.state = .sizeBlank
+            try self.passOverExtension()
+        case UInt8(ascii: ";"): self.state = .sizeExtension
         default: throw MalformedResponse("a chunk's size is no number")
         }
     }
 
     private mutating func readExtension(_ byte: UInt8) throws(MalformedResponse) {
+        switch byte {
+        case 0x0A: self.endSize()
+        case 0x0D: self.state = .sizeLineFeed
+        default: try self.passOverExtension()
+        }
+    }
+
+    private mutating func passOverExtension() throws(MalformedResponse) {
         self.passedOver += 1
         guard self.passedOver <= Self.maximumExtensionBytes else {
             throw MalformedResponse("a chunk's extensions are longer than \(Self.maximumExtensionBytes) bytes")
         }
-        if byte == 0x0D { self.state = .sizeLineFeed }
-        if byte == 0x0A { self.endSize() }
     }
 
     private mutating func endSize() {
@@ -101,11 +117,18 @@ struct ChunkedBody {
         guard self.passedOver <= Self.maximumTrailerBytes else {
             throw MalformedResponse("the answer's trailers are larger than \(Self.maximumTrailerBytes) bytes")
         }
-        guard byte == 0x0A else {
-            if byte != 0x0D { self.trailerLineBytes += 1 }
-            return
+        guard byte == 0x0A || self.state == .trailer else {
+            throw MalformedResponse("a line of the answer's trailers has no end")
         }
-        if self.trailerLineBytes == 0 { self.state = .end }
+        switch byte {
+        case 0x0A: self.endTrailerLine()
+        case 0x0D: self.state = .trailerLineFeed
+        default: self.trailerLineBytes += 1
+        }
+    }
+
+    private mutating func endTrailerLine() {
+        self.state = self.trailerLineBytes == 0 ? .end : .trailer
         self.trailerLineBytes = 0
     }
 

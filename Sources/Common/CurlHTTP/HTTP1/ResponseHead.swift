@@ -71,8 +71,9 @@ struct ResponseHead {
 
     private mutating func endHead() throws(MalformedResponse) -> Bool {
         guard self.status < 200 else {
-            // Which of both holds is not agreed on; the connection is not used again (RFC 9112, 6.3).
-            if self.isChunked, self.contentLength != nil {
+            // Of an answer with a length too, or of HTTP/1.0, not all agree that it is chunked: the connection is not
+            // used again (RFC 9112, 6.1 and 6.3).
+            if self.isChunked, self.contentLength != nil || !self.isPersistentByVersion {
                 self.contentLength = nil
                 self.isClosing = true
             }
@@ -81,7 +82,7 @@ struct ResponseHead {
         guard self.status != 101 else { throw MalformedResponse("the answer changes the protocol, unasked") }
         self.fields.raw.removeAll(keepingCapacity: true)
         (self.lineStart, self.status, self.isFraming) = (0, 0, false)
-        (self.contentLength, self.isChunked) = (nil, false)
+        (self.contentLength, self.isChunked, self.isKeptAlive) = (nil, false, false)
         return false
     }
 
@@ -101,6 +102,7 @@ struct ResponseHead {
             status = status * 10 + Int(byte - UInt8(ascii: "0"))
         }
         guard status >= 100 else { throw MalformedResponse("the answer's status is no status") }
+        try self.checkValue((line.lowerBound + 12)..<line.upperBound)
         self.status = status
         // Of HTTP/1.0 a connection is kept only when the server says so.
         self.isPersistentByVersion = raw[line.lowerBound + 7] != UInt8(ascii: "0")
