@@ -211,7 +211,13 @@ let package = Package(
         .tests("SettingsTests", ["Settings"]),
         .tests("TenantLimitsTests", ["Settings", "TenantLimits"]),
         .tests("WatchedFilesTests", ["TestSupport", "Settings", "WatchedFiles", .logging, .lifecycle]),
-        .tests("CurlHTTPTests", ["TestSupport", "CurlHTTP", "CCurl", "EngineSimulator", "Settings", .logging]),
+        .tests(
+            "CurlHTTPTests",
+            [
+                "TestSupport", "TLSTestSupport", "CurlHTTP", "CCurl", "COpenSSL", "EngineSimulator", "Settings",
+                .logging,
+            ]
+        ),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", "ProtoGenerated", .nioCore]),
         .tests("ProtoFramingTests", ["TestSupport", "ProtoFraming", .nioCore]),
         .tests(
