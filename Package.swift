@@ -87,7 +87,7 @@ let package = Package(
         // What several programs share.
         .module("Checksum", "Common/Checksum", ["CCRC32C"]),
         .module("FailPoints", "Common/FailPoints", []),
-        .module("CurlHTTP", "Common/CurlHTTP", ["CCurl", "CEpoll"]),
+        .module("CurlHTTP", "Common/CurlHTTP", ["CCurl", "CEpoll", "COpenSSL"]),
         .module("JSONSpans", "Common/JSONSpans", []),
         .module("Settings", "Common/Settings", ["CMalloc", "FailPoints", .logging, .yams]),
         .module("TenantLimits", "Common/TenantLimits", ["Settings"]),

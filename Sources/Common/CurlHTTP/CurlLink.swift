@@ -1,4 +1,5 @@
 import CCurl
+import COpenSSL
 import Glibc
 
 /// A connection that libcurl makes and keeps, TLS included, and over which others speak: one easy handle, which stays with
@@ -17,6 +18,9 @@ final class CurlLink {
         /// The connection is broken; says why.
         case failed(String)
     }
+
+    /// What one record of TLS holds. Of more than that libcurl tells nothing until all of it was sent.
+    private static let recordBytes = 16 << 10
 
     let raw: UnsafeMutableRawPointer
     let isSecure: Bool
@@ -105,7 +109,8 @@ final class CurlLink {
             return Self.outcome(Glibc.send(self.socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)))
         }
         var count = 0
-        return self.outcome(curl_easy_send(self.raw, bytes.baseAddress, bytes.count, &count), count)
+        let length = min(bytes.count, Self.recordBytes)
+        return self.outcome(curl_easy_send(self.raw, bytes.baseAddress, length, &count), count)
     }
 
     /// Receives up to as many bytes as the buffer has.
@@ -126,10 +131,23 @@ final class CurlLink {
 
     private func outcome(_ code: CURLcode, _ count: Int) -> Outcome {
         switch code {
-        case CURLE_OK: count > 0 ? .moved(count) : .ended
+        case CURLE_OK where count > 0: .moved(count)
+        case CURLE_OK: self.isEndSaid ? .ended : .failed("the connection was closed without an end of TLS")
         case CURLE_AGAIN: .blocked
         default: .failed(self.text(of: code))
         }
+    }
+
+    /// Whether the server has said over TLS that there is no more: libcurl tells the end of a connection that was cut as
+    /// well.
+    private var isEndSaid: Bool {
+        var info: UnsafeMutablePointer<curl_tlssessioninfo>?
+        guard ccurl_get_tls(self.raw, &info) == CURLE_OK, let info = info?.pointee, let ssl = info.internals else {
+            return false
+        }
+        // With other libraries libcurl tells a cut as an error.
+        guard info.backend == CURLSSLBACKEND_OPENSSL else { return true }
+        return SSL_get_shutdown(OpaquePointer(ssl)) & SSL_RECEIVED_SHUTDOWN != 0
     }
 
     private func text(of code: CURLcode) -> String {

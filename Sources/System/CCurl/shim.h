@@ -15,6 +15,9 @@ static inline CURLcode ccurl_set_pointer(CURL *handle, CURLoption option, const 
 static inline CURLcode ccurl_get_socket(CURL *handle, curl_socket_t *value) {
     return curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, value);
 }
+static inline CURLcode ccurl_get_tls(CURL *handle, struct curl_tlssessioninfo **value) {
+    return curl_easy_getinfo(handle, CURLINFO_TLS_SSL_PTR, value);
+}
 // curl_multi_setopt is variadic too.
 static inline CURLMcode ccurl_multi_set_long(CURLM *handle, CURLMoption option, long value) {
     return curl_multi_setopt(handle, option, value);
