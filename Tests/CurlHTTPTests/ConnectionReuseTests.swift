@@ -129,6 +129,35 @@ struct ConnectionReuseTests {
         }
     }
 
+    @Test func aConnectionWhoseAnswerCameBeforeAllOfTheRequestWasSentIsNotUsedAgain() async throws {
+        try await RawServer.run { peer in
+            // It takes the rest of a body for the start of the next request.
+            while peer.readHead() != nil { peer.write(Self.answer) }
+        } _: { server async throws in
+            let client = CurlClient()
+            let mayGoOn = Atomic<Bool>(false)
+            let turns = AsyncStream<Void>.makeStream()
+            var request = Self.request(server, .post)
+            request.body = .stream(length: 4) { buffer in
+                guard mayGoOn.load(ordering: .relaxed) else { return nil }
+                buffer.copyBytes(from: "late".utf8)
+                return 4
+            }
+            request.onBody = { _ in
+                turns.continuation.yield()
+                return .taken
+            }
+            let early = request
+            async let response = client.send(early)
+            _ = await turns.stream.first { _ in true }
+            mayGoOn.store(true, ordering: .relaxed)
+            early.control?.resume()
+            #expect(try await response.status == 200)
+            #expect(try await client.send(Self.request(server)).status == 200)
+            #expect(server.connections == 2)
+        }
+    }
+
     @Test func aKeptConnectionThatTheServerHasClosedIsNotUsed() async throws {
         try await RawServer.run { peer in
             if peer.readRequest() != nil { peer.write(Self.answer) }

@@ -58,12 +58,15 @@ struct SecureClientTests {
 
     // MARK: - Connecting
 
-    @Test func requestsAreAnsweredOverOneConnection() async throws {
+    @Test("a server is known by its address and by its name", arguments: ["127.0.0.1", "localhost"])
+    func requestsAreAnsweredOverOneConnection(host: String) async throws {
         try await RawServer.run(identity: self.identity()) { peer in
             while peer.readRequest() != nil { peer.write(Self.answer) }
         } _: { server async throws in
             let client = self.client()
-            for _ in 0..<20 { #expect(try await client.send(self.request(server)).body == Array("ok".utf8)) }
+            var request = self.request(server)
+            request.url.replace("127.0.0.1", with: host)
+            for _ in 0..<20 { #expect(try await client.send(request).body == Array("ok".utf8)) }
             #expect(server.connections == 1)
         }
     }

@@ -52,6 +52,8 @@ extension HTTPConnection {
             case .end:
                 self.hasExcess = !rest.isEmpty
                 self.isAnswered = true
+                // The rest is still sent, but may be taken for the start of the next request.
+                if !self.isSent { self.isCutShort = true }
                 self.endIfComplete()
                 return false
             }

@@ -23,7 +23,7 @@ final class HTTPConnection {
     var sentBytes = 0
     /// There is nothing more to send, or nobody who would read it.
     var isSent = false
-    /// Not all of the request was sent: nobody would read the rest.
+    /// Not all of the request was sent before its answer had come: nobody might read the rest as a part of it.
     var isCutShort = false
     /// Why the socket took no more.
     var sendFailure: String?
