@@ -69,7 +69,8 @@ extension HTTPConnection {
         guard self.mayHaveBeenSent else { return self.fail(.send, reason) }
         self.sendFailure = reason
         self.stopSending()
-        self.receive()
+        // Not here: this may be called while the loop's buffer holds a piece of another answer.
+        self.loop.lookAgain(at: self)
     }
 
     /// Sends no more, though there is more; the connection cannot be used again.

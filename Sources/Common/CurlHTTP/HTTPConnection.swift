@@ -105,7 +105,8 @@ final class HTTPConnection {
             if !self.isAlive { self.loop.drop(self) }
             return
         }
-        if events.contains(.write) { self.send() }
+        // What has failed tells so again until it is not watched for: both find out, unless they have no use for it.
+        if events.isEmpty || events.contains(.write) { self.send() }
         if events.isEmpty || events.contains(.read) { self.receive() }
     }
 
@@ -122,7 +123,8 @@ final class HTTPConnection {
         let (transfer, held) = (self.transfer, self.held)
         self.held = []
         (self.isAnswerPaused, self.isBodyPaused) = (false, false)
-        if held.withUnsafeBytes({ self.read($0) }) { self.receive() }
+        // Without bytes nothing of the answer has come.
+        if held.isEmpty || held.withUnsafeBytes({ self.read($0) }) { self.receive() }
         guard self.transfer === transfer else { return }
         self.watch()
         self.send()

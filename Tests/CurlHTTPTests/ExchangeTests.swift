@@ -1,0 +1,149 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@testable import CurlHTTP
+
+/// What happens on a connection between a request and its answer, with a server whose every step the test chooses.
+@Suite(.timeLimit(.minutes(1)))
+struct ExchangeTests {
+    /// Tells the test what a callback or a server saw.
+    private struct Events: Sendable {
+        let stream: AsyncStream<String>
+        private let sink: AsyncStream<String>.Continuation
+
+        init() { (self.stream, self.sink) = AsyncStream.makeStream() }
+
+        func tell(_ event: String) { self.sink.yield(event) }
+        func next() async -> String? { await self.stream.first { _ in true } }
+    }
+
+    private func request(
+        _ url: String,
+        firstByte: Duration = .seconds(30),
+        betweenBytes: Duration = .seconds(30)
+    ) -> HTTPRequest {
+        HTTPRequest(
+            method: .post,
+            url: url,
+            limits: TransferLimits(
+                connect: .seconds(5),
+                firstByte: firstByte,
+                betweenBytes: betweenBytes,
+                total: nil
+            ),
+            maximumResponseBytes: 1 << 20,
+            control: TransferControl()
+        )
+    }
+
+    @Test("a pause of the request's body is no byte of the answer: the limit of the first byte still holds")
+    func aPausedBodyIsNoAnswer() async throws {
+        try await ScriptedPeer.run {
+            $0.readToEnd()
+        } _: { url in
+            var request = self.request(url, firstByte: .milliseconds(300), betweenBytes: .milliseconds(100))
+            let isAskedAgain = Atomic<Bool>(false)
+            let control = request.control
+            request.body = .stream(length: 2) { buffer in
+                guard isAskedAgain.exchange(true, ordering: .relaxed) else {
+                    control?.resume()
+                    return nil
+                }
+                buffer.copyBytes(from: "{}".utf8)
+                return 2
+            }
+            let streamed = request
+            let error = await #expect(throws: HTTPTransferError.self) { try await CurlClient().send(streamed) }
+            #expect(error?.code == .timeout(.firstByte))
+        }
+    }
+
+    @Test("the thread rests while an answer is paused, also when the server has broken the connection off")
+    func aBrokenConnectionDoesNotSpin() async throws {
+        let events = Events()
+        let isPaused = DispatchSemaphore(value: 0)
+        try await ScriptedPeer.run { peer in
+            peer.readRequest()
+            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            isPaused.wait()
+            peer.reset()
+            events.tell("reset")
+        } _: { url in
+            var request = self.request(url, betweenBytes: .seconds(2))
+            // More than sockets hold.
+            request.body = .stream(length: 1 << 30) { $0.count }
+            let usedBefore = Atomic<Int>(0)
+            request.onBody = { _ in
+                usedBefore.store(Self.threadMilliseconds(), ordering: .relaxed)
+                isPaused.signal()
+                return .pause
+            }
+            let usedAfter = Atomic<Int>(0)
+            let (results, result) = AsyncStream<HTTPTransferError.Code?>.makeStream()
+            let client = CurlClient()
+            client.start(request) { outcome in
+                usedAfter.store(Self.threadMilliseconds(), ordering: .relaxed)
+                if case .failure(let error) = outcome { result.yield(error.code) } else { result.yield(nil) }
+            }
+            #expect(await events.next() == "reset")
+            #expect(await results.first { _ in true } == .some(.timeout(.paused)))
+            let used = usedAfter.load(ordering: .relaxed) - usedBefore.load(ordering: .relaxed)
+            #expect(used < 200, "\(used) ms of CPU")
+            client.shutdown()
+        }
+    }
+
+    /// CPU time of the thread that calls.
+    private static func threadMilliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+    }
+
+    @Test("a piece of an answer stays as it is while its receiver begins a request whose connection breaks")
+    func aPieceOutlivesANestedRequest() async throws {
+        let isBroken = DispatchSemaphore(value: 0)
+        try await ScriptedPeer.run { peer in
+            // The first request warms the connection up.
+            peer.readRequest(bodyBytes: 2)
+            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            peer.readRequest()
+            peer.write("HTTP/1.1 400 Bad\r\ncontent-length: 2\r\n\r\nno")
+            peer.reset()
+            isBroken.signal()
+        } _: { broken in
+            let piece = String(repeating: "a", count: 100)
+            try await ScriptedPeer.run { peer in
+                peer.readRequest()
+                peer.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n\(piece)")
+                peer.readToEnd()
+            } _: { url in
+                let client = CurlClient()
+                let pieces = Atomic<Int>(0)
+                var inner = self.request(broken)
+                inner.body = .stream(length: 2) { buffer in
+                    // Not before the connection has broken, which the head of the request brought about.
+                    if pieces.add(1, ordering: .relaxed).newValue > 1 { isBroken.wait() }
+                    buffer.copyBytes(from: "{}".utf8)
+                    return 2
+                }
+                _ = try await client.send(inner)
+                let begun = inner
+                let seen = Mutex("")
+                var outer = self.request(url)
+                let (results, result) = AsyncStream<Bool>.makeStream()
+                outer.onBody = { bytes in
+                    client.start(begun) { outcome in result.yield((try? outcome.get()) == nil) }
+                    seen.withLock { $0 = String(decoding: bytes, as: UTF8.self) }
+                    return .taken
+                }
+                _ = try await client.send(outer)
+                #expect(seen.withLock { $0 } == piece)
+                _ = await results.first { _ in true }
+                client.shutdown()
+            }
+        }
+    }
+}
