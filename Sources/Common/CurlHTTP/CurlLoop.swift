@@ -111,12 +111,12 @@ final class CurlLoop: @unchecked Sendable {
     /// Has a paused transfer go on.
     func resume(_ transfer: Transfer) {
         guard !transfer.isToResume.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        self.post { $0.resumed.append(transfer) }
+        self.post { $0.isShutDown ? () : $0.resumed.append(transfer) }
     }
 
     /// Ends a transfer, if it has not ended.
     func cancel(_ transfer: Transfer) {
-        self.post { $0.cancelled.append(transfer) }
+        self.post { $0.isShutDown ? () : $0.cancelled.append(transfer) }
     }
 
     func shutdown() {
@@ -145,12 +145,16 @@ final class CurlLoop: @unchecked Sendable {
 extension CurlLoop {
     private func run() {
         self.loopThread.store(UInt(pthread_self()), ordering: .relaxed)
+        Self.blockBrokenPipeSignal()
         while self.takeInbox() {
+            // First, since libcurl closes a connection that nobody uses yet and that has something to read, such as what
+            // TLS says behind its handshake, when it begins to make others.
+            self.takeConnected()
             for multi in self.multis.all { multi?.driveTimer(at: self.now) }
             self.takeConnected()
             self.goOn()
-            self.endTurn()
             self.sweepIfDue()
+            self.endTurn()
             self.wait()
         }
         for connection in self.connections.all {
@@ -161,6 +165,18 @@ extension CurlLoop {
             }
         }
         self.multis.removeAll()
+        // They hold the loop.
+        self.again = []
+        self.touched = []
+    }
+
+    /// libcurl's writes over TLS raise SIGPIPE when the connection is broken (see CURLOPT_NOSIGNAL), which ends a program
+    /// that does not ignore it.
+    private static func blockBrokenPipeSignal() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
     /// Begins what other threads submitted; false after shutdown.
@@ -284,7 +300,12 @@ extension CurlLoop {
         guard let transfer = connection.release() else { return }
         // Before the callback, which may begin the next transfer on this connection.
         let resumed = self.gathered.end(connection.id, bytes: transfer.gatheredBytes)
-        if !isReusable || !self.idle.put(connection, of: connection.origin, at: self.now) { self.drop(connection) }
+        if isReusable, self.idle.put(connection, of: connection.origin, at: self.now) {
+            // Its server may close it.
+            connection.watch()
+        } else {
+            self.drop(connection)
+        }
         transfer.end(result)
         for id in resumed {
             guard let connection = self.connections[id], let transfer = connection.transfer else { continue }
@@ -309,8 +330,11 @@ extension CurlLoop {
     }
 
     private func endTurn() {
-        guard !self.touched.isEmpty else { return }
-        for transfer in self.touched {
+        // What is begun meanwhile may be touched too, and is at the end.
+        var index = 0
+        while index < self.touched.count {
+            let transfer = self.touched[index]
+            index += 1
             transfer.isTouched = false
             if transfer.connection != nil { transfer.request.onTurn?() }
         }
