@@ -215,7 +215,7 @@ let package = Package(
             "CurlHTTPTests",
             [
                 "TestSupport", "TLSTestSupport", "CurlHTTP", "CCurl", "COpenSSL", "EngineSimulator", "Settings",
-                .logging,
+                .nioCore, .nioHTTP1, .nioEmbedded, .logging,
             ]
         ),
         .tests("ProtoMessagesTests", ["TestSupport", "ProtoMessages", "ProtoGenerated", .nioCore]),
