@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS [SEED]: fuzzes Sources/Proto under libFuzzer and the address sanitizer, from Tests/Fuzz/corpus.txt and
-# Tests/Fuzz/regressions.txt on. What is found new stays in .build/fuzz/corpus for the next run; an input that fails is
-# written to .build/fuzz/findings, and its line for regressions.txt is printed.
+# fuzz.sh SECONDS [SEED]: fuzzes Sources/Proto and what of Sources/Common/CurlHTTP reads answers, under libFuzzer and the
+# address sanitizer, from Tests/Fuzz/corpus.txt and Tests/Fuzz/regressions.txt on. What is found new stays in
+# .build/fuzz/corpus for the next run; an input that fails is written to .build/fuzz/findings, and its line for
+# regressions.txt is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Fuzz targets over the sources of Sources/Proto, which are linked here: a package of its own, since its build is
-// instrumented, and without sockets, so that it builds in a fraction of the time.
+// Fuzz targets over the sources of Sources/Proto and Sources/Common/CurlHTTP, which are linked here: a package of its own,
+// since its build is instrumented, and without sockets, so that it builds in a fraction of the time.
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -25,6 +25,12 @@ let pureSources = [
     "Streams/StreamKind.swift",
 ]
 
+/// What of the HTTP client reads an answer.
+let answerSources = [
+    "HTTPResponse.swift", "HTTP1/ChunkedBody.swift", "HTTP1/MalformedResponse.swift", "HTTP1/ResponseHead.swift",
+    "HTTP1/ResponseParser.swift",
+]
+
 let package = Package(
     name: "fuzz",
     dependencies: [.package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2")],
@@ -34,9 +40,10 @@ let package = Package(
         module("ProtoMessages", "Proto/Messages", ["ProtoGenerated", buffers]),
         module("ProtoFraming", "Proto/Framing", [buffers]),
         module("ProtoRPC", "Proto/RPC", ["ProtoMessages", "ProtoFraming", buffers], sources: pureSources),
+        module("CurlHTTP", "CurlHTTP", [], sources: answerSources),
         .executableTarget(
             name: "fuzz",
-            dependencies: ["ProtoGenerated", "ProtoMessages", "ProtoFraming", "ProtoRPC", buffers],
+            dependencies: ["ProtoGenerated", "ProtoMessages", "ProtoFraming", "ProtoRPC", "CurlHTTP", buffers],
             path: "Sources/Fuzz",
             swiftSettings: settings
         ),

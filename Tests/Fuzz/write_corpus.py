@@ -81,9 +81,34 @@ def connection_inputs():
     yield "connection-oversized", b"C" + request[0] + frame(4, 1) + frame(4, 3, OPEN, -1) + frame(3, 3) + end
 
 
+def answer_inputs():
+    def answer(*lines, body=b""):
+        return "".join(line + "\r\n" for line in lines).encode() + b"\r\n" + body
+
+    ok, chunked, keep = "HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Connection: keep-alive"
+    chunks = b"5\r\nhello\r\nA;a=b\r\n0123456789\r\n0\r\nX: y\r\n\r\n"
+    answers = {
+        "length": answer(ok, "Content-Type: application/json", "Content-Length: 2", body=b"{}HTTP"),
+        "two-lengths": answer(ok, "Content-Length: 2", "content-length: 02", body=b"{}"),
+        "chunks": answer(ok, chunked, keep, body=chunks),
+        "chunks-and-length": answer(ok, "Content-Length: 5", chunked, body=chunks),
+        "line-feeds": (answer(ok, chunked, body=chunks)).replace(b"\r", b""),
+        "until-the-end": answer("HTTP/1.0 200 OK", "Server: s", body=b"text"),
+        "kept": answer("HTTP/1.0 503 Busy", keep, "Retry-After: 1", "Content-Length: 0"),
+        "interim": answer("HTTP/1.1 100 Continue") + answer("HTTP/1.1 103 x", "Link: a") + answer(ok, "Content-Length: 0"),
+        "no-content": answer("HTTP/1.1 204 No Content", "Connection: a, close", body=b"x"),
+        "folded": answer(ok, "X: y", " z", "\tContent-Length: 1", "Content-Length: 0"),
+        "folded-length": answer(ok, "Content-Length: 1", " 0"),
+        "upgrade": answer("HTTP/1.1 101 Switching Protocols"),
+    }
+    for name, data in answers.items():
+        for choice, lengths in ((0, b"\x06"), (1, b"\x00"), (4, b"\x00\x10\x03")):
+            yield f"answer-{name}-{choice}", b"H" + bytes([choice]) + lengths + data
+
+
 def main():
     kinds = own_messages(messages())
-    inputs = [*message_inputs(kinds), *envelope_inputs(kinds), *frame_inputs(), *connection_inputs()]
+    inputs = [*message_inputs(kinds), *envelope_inputs(kinds), *frame_inputs(), *connection_inputs(), *answer_inputs()]
     head = "# Written by write_corpus.py.\n"
     (HERE / "corpus.txt").write_text(head + "".join(f"{name} {data.hex()}\n" for name, data in inputs))
 

@@ -7,6 +7,7 @@ private let targets: [(name: UInt8, body: @Sendable (ByteBuffer) -> Void)] = [
     (UInt8(ascii: "R"), fuzzResponseEnvelope),
     (UInt8(ascii: "M"), fuzzMessage),
     (UInt8(ascii: "C"), fuzzServerConnection),
+    (UInt8(ascii: "H"), fuzzAnswer),
 ]
 
 /// libFuzzer calls it with one input after the other.
