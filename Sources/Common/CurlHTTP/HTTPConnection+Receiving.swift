@@ -27,7 +27,7 @@ extension HTTPConnection {
     func read(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let transfer else { return false }
         guard !self.isAnswered else {
-            self.hasExcess = true
+            if !bytes.isEmpty { self.hasExcess = true }
             return true
         }
         transfer.hasFirstByte = true
