@@ -136,9 +136,8 @@ private func read(field line: String, sourceLocation: SourceLocation = #_sourceL
         #expect(read(bytes).end == .complete)
     }
 
-    @Test func allFieldsOfANameAreFoundInTheirOrder() {
+    @Test func theFirstFieldOfANameIsFound() {
         let answer = read(field: "Set: a\r\nSetter: b\r\nSET: c\r\nset: d")
-        #expect(answer.head?.fields.values(of: "set") == ["a", "c", "d"])
         #expect(answer.head?.fields["set"] == "a")
         #expect(answer.head?.fields["se"] == nil)
         #expect(answer.head?.fields["HTTP/1.1 200 OK"] == nil)

@@ -15,6 +15,9 @@ public struct HTTPResponseHeaders: Sendable {
     /// Most bytes of the header of one answer.
     public static let maximumBytes = 64 << 10
 
+    /// Bytes of the body, as the header says; nil: known at the body's end only.
+    public internal(set) var contentLength: Int?
+
     var raw: [UInt8] = []
 
     /// The value of the first field of this name, in any case, without blanks around it.
@@ -22,33 +25,13 @@ public struct HTTPResponseHeaders: Sendable {
         var name = name
         return name.withUTF8 { wanted in
             self.raw.withUnsafeBytes { bytes in
-                var start = 0
-                return Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes, from: &start)
+                Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes)
             }
         }
     }
 
-    /// The values of all fields of this name, in any case, in their order.
-    public func values(of name: String) -> [String] {
-        var name = name
-        return name.withUTF8 { wanted in
-            self.raw.withUnsafeBytes { bytes in
-                var start = 0
-                var values: [String] = []
-                while let value = Self.value(of: UnsafeRawBufferPointer(wanted), in: bytes, from: &start) {
-                    values.append(value)
-                }
-                return values
-            }
-        }
-    }
-
-    /// The next value from `start` on, which moves behind it.
-    private static func value(
-        of wanted: UnsafeRawBufferPointer,
-        in bytes: UnsafeRawBufferPointer,
-        from start: inout Int
-    ) -> String? {
+    private static func value(of wanted: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> String? {
+        var start = 0
         while start < bytes.count {
             let end = self.endOfLine(from: start, in: bytes)
             defer { start = end + 1 }

@@ -76,11 +76,7 @@ public struct EngineAnswerHead: Sendable, Equatable {
         self.status = status
         self.contentType = headers["content-type"] ?? ""
         self.retryAfterMilliseconds = status >= 400 ? headers.retryAfterMilliseconds : nil
-        // With a transfer coding the length means nothing (RFC 9112, 6.3), nor do several that differ.
-        let lengths = headers.values(of: "content-length")
-        if let length = lengths.first, lengths.allSatisfy({ $0 == length }), headers["transfer-encoding"] == nil {
-            self.contentBytes = Int(length).flatMap { $0 >= 0 ? $0 : nil }
-        }
+        self.contentBytes = headers.contentLength
     }
 }
 

@@ -10,7 +10,7 @@ struct ResponseHead {
     /// HTTP status; 0 before the first line.
     private(set) var status = 0
     /// The one `Content-Length` that all such fields say.
-    private(set) var contentLength: Int?
+    var contentLength: Int? { self.fields.contentLength }
     /// The body comes in chunks.
     private(set) var isChunked = false
     /// The server keeps the connection for the next request.
@@ -74,7 +74,7 @@ struct ResponseHead {
             // Of an answer with a length too, or of HTTP/1.0, not all agree that it is chunked: the connection is not
             // used again (RFC 9112, 6.1 and 6.3).
             if self.isChunked, self.contentLength != nil || !self.isPersistentByVersion {
-                self.contentLength = nil
+                self.fields.contentLength = nil
                 self.isClosing = true
             }
             return true
@@ -82,7 +82,7 @@ struct ResponseHead {
         guard self.status != 101 else { throw MalformedResponse("the answer changes the protocol, unasked") }
         self.fields.raw.removeAll(keepingCapacity: true)
         (self.lineStart, self.status, self.isFraming) = (0, 0, false)
-        (self.contentLength, self.isChunked, self.isKeptAlive) = (nil, false, false)
+        (self.fields.contentLength, self.isChunked, self.isKeptAlive) = (nil, false, false)
         return false
     }
 
@@ -148,7 +148,7 @@ struct ResponseHead {
         guard self.contentLength == nil || self.contentLength == length else {
             throw MalformedResponse("the answer has two lengths")
         }
-        self.contentLength = length
+        self.fields.contentLength = length
     }
 
     private mutating func readCoding(_ value: Range<Int>) throws(MalformedResponse) {
