@@ -12,10 +12,8 @@ struct RequestTargetTests {
             ("https://engine:80/", "https://engine:80", " / HTTP/1.1\r\nHost: engine:80\r\n"),
             ("http://[::1]:8000/v1/models", "http://[::1]:8000", " /v1/models HTTP/1.1\r\nHost: [::1]:8000\r\n"),
             ("http://engine?q", "http://engine", " /?q HTTP/1.1\r\nHost: engine\r\n"),
-            (
-                "http://us%3Aer:p%40ss@engine/", "http://engine",
-                " / HTTP/1.1\r\nHost: engine\r\nAuthorization: Basic dXM6ZXI6cEBzcw==\r\n"
-            ),
+            ("http://user:secret@engine/", "http://engine", " / HTTP/1.1\r\nHost: engine\r\n"),
+            ("http://[fe80::1%25eth0]:1/", "http://[fe80::1%25eth0]:1", " / HTTP/1.1\r\nHost: [fe80::1]:1\r\n"),
         ]
     )
     func aURLIsTakenApart(_ url: String, _ origin: String, _ head: String) throws {
@@ -35,10 +33,21 @@ struct RequestTargetTests {
         #expect(error?.mayHaveBeenSent == false)
     }
 
-    @Test func targetsAreFoundAgainHoweverManyThereAre() throws {
-        var targets = RequestTargets()
+    @Test func aUserNameBecomesAField() throws {
+        let target = try RequestTarget(parsing: "http://us%3Aer:p%40ss@engine/")
+        #expect(target.authorization == "Authorization: Basic dXM6ZXI6cEBzcw==\r\n")
+        #expect(try RequestTarget(parsing: "http://engine/").authorization.isEmpty)
+    }
+
+    @Test func targetsAndOriginsAreFoundAgainHoweverManyThereAre() throws {
+        final class Connection {}
+        var targets = RequestTargets<Connection>()
         for number in (0..<600).map({ $0 % 300 }) {
-            #expect(try targets.target(of: "http://engine/\(number)").head.hasPrefix(" /\(number) "))
+            let url = "http://engine/\(number)"
+            let (target, origin) = try targets.target(of: url)
+            #expect(target.head.hasPrefix(" /\(number) "))
+            #expect(try targets.target(of: url).1 === origin)
+            #expect(try targets.target(of: "http://engine/").1 === origin)
         }
     }
 }

@@ -60,6 +60,13 @@ struct RequestWriterTests {
         #expect(try self.written(method, "http://engine") == expected)
     }
 
+    @Test func theCallersAuthorizationGoesBeforeThatOfTheURL() throws {
+        let url = "http://user:secret@engine/"
+        #expect(try self.written(.get, url).contains("\r\nAuthorization: Basic dXNlcjpzZWNyZXQ=\r\n"))
+        let own = try self.written(.get, url, headers: [HTTPHeader(name: "authorization", value: "Bearer key")])
+        #expect(own.contains("\r\nauthorization: Bearer key\r\n") && !own.contains("Basic"))
+    }
+
     @Test func aBodyThatCannotBeFilledInIsAnError() {
         let body = HTTPRequestBody.copied(length: 3) { _ in 2 }
         let error = #expect(throws: HTTPTransferError.self) { try self.written(.post, "http://engine", body: body) }

@@ -63,6 +63,9 @@ final class CurlLink {
         if let authorities = self.loop.certificateAuthorities {
             _ = ccurl_set_string(self.raw, CURLOPT_CAINFO, authorities)
         }
+        if let share = self.loop.share {
+            _ = ccurl_set_pointer(self.raw, CURLOPT_SHARE, share.raw)
+        }
         _ = ccurl_set_pointer(self.raw, CURLOPT_ERRORBUFFER, self.errorText)
         self.loop.watchConnections(of: self.raw)
     }
@@ -83,6 +86,8 @@ final class CurlLink {
             throw HTTPTransferError(.connect, mayHaveBeenSent: false, message: "the connection was closed at once")
         }
         self.socket = descriptor
+        // What an address said that was tried in vain.
+        self.errorText.pointee = 0
         // By its first use through libcurl the connection counts as used: libcurl looks after those that are not, and closes
         // one that has something to read.
         var (byte, count): (UInt8, Int) = (0, 0)

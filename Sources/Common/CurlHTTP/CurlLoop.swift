@@ -40,11 +40,13 @@ final class CurlLoop: @unchecked Sendable {
     /// What answers are received into, before they are given on.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferBytes, alignment: 16)
     let certificateAuthorities: String?
+    /// nil when there was no memory: then nothing is shared.
+    let share = CurlShare()
     /// By number; nil: free to be used again.
     var connections = Slots<HTTPConnection>()
     private var connecting: [UnsafeMutableRawPointer: HTTPConnection] = [:]
     private var idle = IdleConnections<HTTPConnection>(maximum: maximumIdleConnections)
-    private var targets = RequestTargets()
+    private var targets = RequestTargets<HTTPConnection>()
     private var gathered: GatherBudget<Int>
     /// Those that have more to do than they did in their turn.
     private var again: [HTTPConnection] = []
@@ -230,20 +232,20 @@ extension CurlLoop {
         transfer.lastByteAt = self.now
         do throws(HTTPTransferError) {
             let request = transfer.request
-            let target = try self.targets.target(of: request.url)
+            let (target, origin) = try self.targets.target(of: request.url)
             guard request.headers.allSatisfy(\.isSafe) else { throw .unsendable("header field") }
-            if let connection = self.takeIdle(target.origin) {
+            if let connection = self.takeIdle(origin) {
                 connection.take(transfer, target)
                 connection.start()
             } else {
-                try self.connect(to: target.origin, within: request.limits.connect).take(transfer, target)
+                try self.connect(to: origin, within: request.limits.connect).take(transfer, target)
             }
         } catch {
             transfer.end(.failure(error))
         }
     }
 
-    private func takeIdle(_ origin: String) -> HTTPConnection? {
+    private func takeIdle(_ origin: Origin<HTTPConnection>) -> HTTPConnection? {
         while let connection = self.idle.take(origin) {
             if connection.isAlive { return connection }
             self.drop(connection)
@@ -251,9 +253,12 @@ extension CurlLoop {
         return nil
     }
 
-    private func connect(to origin: String, within limit: Duration) throws(HTTPTransferError) -> HTTPConnection {
+    private func connect(
+        to origin: Origin<HTTPConnection>,
+        within limit: Duration
+    ) throws(HTTPTransferError) -> HTTPConnection {
         let multi = self.multis.withRoom { MultiHandle($0, loop: self) }
-        let link = CurlLink(to: origin, within: limit.wholeMilliseconds, loop: self)
+        let link = CurlLink(to: origin.url, within: limit.wholeMilliseconds, loop: self)
         guard let multi, let link, link.connect(in: multi) else {
             throw HTTPTransferError(.other, mayHaveBeenSent: false, message: "no memory for another connection")
         }
@@ -310,6 +315,7 @@ extension CurlLoop {
         for id in resumed {
             guard let connection = self.connections[id], let transfer = connection.transfer else { continue }
             self.endPause(of: transfer)
+            connection.hasMemory = true
             self.again.append(connection)
         }
     }

@@ -4,7 +4,7 @@ import Glibc
 final class HTTPConnection {
     /// Its number among the connections there are.
     let id: Int
-    let origin: String
+    let origin: Origin<HTTPConnection>
     let link: CurlLink
     let loop: CurlLoop
     private(set) var isClosed = false
@@ -36,10 +36,12 @@ final class HTTPConnection {
     /// Bytes of the answer that could not be taken yet.
     var held: [UInt8] = []
     var isAnswerPaused = false
+    /// There may be memory for them now.
+    var hasMemory = false
     /// The server has said more than its answer.
     var hasExcess = false
 
-    init(id: Int, origin: String, link: CurlLink, loop: CurlLoop) {
+    init(id: Int, origin: Origin<HTTPConnection>, link: CurlLink, loop: CurlLoop) {
         self.id = id
         self.origin = origin
         self.link = link
@@ -58,7 +60,8 @@ final class HTTPConnection {
         (self.bodyLeft, self.sentBytes) = (0, 0)
         (self.isSent, self.isCutShort, self.sendFailure) = (false, false, nil)
         (self.isBlocked, self.isBodyPaused) = (false, false)
-        (self.isAnswered, self.isAnswerPaused, self.hasExcess) = (false, false, false)
+        (self.isAnswered, self.hasExcess) = (false, false)
+        (self.isAnswerPaused, self.hasMemory) = (false, false)
     }
 
     /// Sends the request of the transfer. The connection is there.
@@ -112,8 +115,11 @@ final class HTTPConnection {
 
     /// Goes on where sending or receiving was left.
     func goOn() {
-        guard let transfer else { return }
-        if self.isAnswerPaused, transfer.pausedAt == nil { return self.resume() }
+        guard self.transfer != nil else { return }
+        if self.hasMemory {
+            self.hasMemory = false
+            return self.resume()
+        }
         self.receive()
         self.send()
     }

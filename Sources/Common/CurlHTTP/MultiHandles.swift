@@ -1,6 +1,6 @@
 /// The multi handles of a client: as many as its connections need.
 struct MultiHandles {
-    /// A multi handle without connections is kept for so long: it knows the addresses of names for a while.
+    /// A multi handle without connections is kept for so long, in which others may need it.
     private static let maximumIdleMilliseconds: Int64 = 60_000
 
     /// By number; nil: free to be used again.

@@ -2,11 +2,13 @@ import CCurl
 import FoundationEssentials
 
 /// A URL taken apart by libcurl: where to connect to, and what a request to it says.
-struct RequestTarget: Sendable {
+struct RequestTarget {
     /// Scheme, host and port: requests to the same origin may use the same connection.
     let origin: String
-    /// What follows the verb: path and query, the version, the fields `Host` and, for a URL with a user name, `Authorization`.
+    /// What follows the verb: path and query, the version, and the field `Host`.
     let head: String
+    /// The field `Authorization` of a URL with a user name; empty of others.
+    let authorization: String
 
     /// Takes a URL apart.
     /// - Throws: `invalidRequest` when it is no http or https URL, or holds bytes that cannot be sent.
@@ -23,8 +25,11 @@ struct RequestTarget: Sendable {
         else { throw Self.bad("it is neither http nor https, or names no host") }
         let port = Self.part(CURLUPART_PORT, of: url, flags: CURLU_NO_DEFAULT_PORT).map { ":" + $0 } ?? ""
         let query = Self.part(CURLUPART_QUERY, of: url).map { "?" + $0 } ?? ""
-        self.origin = scheme + "://" + host + port
-        self.head = " \(path)\(query) HTTP/1.1\r\nHost: \(host)\(port)\r\n" + Self.authorization(of: url)
+        // Which interface an address of IPv6 is of is nobody's but this machine's (RFC 6874, 1).
+        let zone = Self.part(CURLUPART_ZONEID, of: url).map { "%25" + $0 } ?? ""
+        self.origin = scheme + "://" + (zone.isEmpty ? host : host.dropLast() + zone + "]") + port
+        self.head = " \(path)\(query) HTTP/1.1\r\nHost: \(host)\(port)\r\n"
+        self.authorization = Self.authorization(of: url)
     }
 
     private static func authorization(of url: OpaquePointer) -> String {
@@ -50,19 +55,26 @@ struct RequestTarget: Sendable {
     }
 }
 
-/// The targets of the URLs that are in use: engines have few.
-struct RequestTargets {
-    private static let maximum = 256
+/// The targets of the URLs that are in use, and their origins: engines have few. For the loop's thread.
+struct RequestTargets<Connection: AnyObject> {
+    /// More are forgotten, all at once.
+    private static var maximum: Int { 256 }
 
-    private var targets: [String: RequestTarget] = [:]
+    private var targets: [String: (RequestTarget, Origin<Connection>)] = [:]
+    private var origins: [String: Origin<Connection>] = [:]
 
     /// The target of a URL.
     /// - Throws: `invalidRequest`.
-    mutating func target(of url: String) throws(HTTPTransferError) -> RequestTarget {
-        if let target = self.targets[url] { return target }
+    mutating func target(of url: String) throws(HTTPTransferError) -> (RequestTarget, Origin<Connection>) {
+        if let known = self.targets[url] { return known }
         let target = try RequestTarget(parsing: url)
-        if self.targets.count == Self.maximum { self.targets.removeAll(keepingCapacity: true) }
-        self.targets[url] = target
-        return target
+        if self.targets.count == Self.maximum {
+            self.targets.removeAll(keepingCapacity: true)
+            self.origins.removeAll(keepingCapacity: true)
+        }
+        let origin = self.origins[target.origin] ?? Origin(target.origin)
+        self.origins[target.origin] = origin
+        self.targets[url] = (target, origin)
+        return (target, origin)
     }
 }

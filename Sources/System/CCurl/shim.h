@@ -37,6 +37,9 @@ static inline void ccurl_set_socket_callbacks(
     curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, close);
     curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, context);
 }
+static inline CURLSHcode ccurl_share(CURLSH *share, curl_lock_data what) {
+    return curl_share_setopt(share, CURLSHOPT_SHARE, what);
+}
 // Macros with casts do not import.
 static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_ALL); }
 static const curl_socket_t ccurl_socket_timeout = CURL_SOCKET_TIMEOUT;

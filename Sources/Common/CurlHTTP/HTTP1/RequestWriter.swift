@@ -9,6 +9,10 @@ enum RequestWriter {
     ) throws(HTTPTransferError) {
         bytes.append(request.method.rawValue)
         bytes.append(target.head)
+        if !target.authorization.isEmpty, !request.headers.contains(where: { $0.name.lowercased() == "authorization" })
+        {
+            bytes.append(target.authorization)
+        }
         for header in request.headers {
             bytes.append(header.name)
             bytes.append(": ")
