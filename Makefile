@@ -24,7 +24,7 @@ serve: ## keep scheduler and gateway running in the foreground
 
 .PHONY: build
 build: deps ## build the release products
-	swift build -c release
+	@scripts/release.sh
 
 .PHONY: test
 test: ## everything: lint, generated code, unit tests, end to end with the official SDK

@@ -2,9 +2,9 @@
 # Builds what is compared and measures online requests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swift build -c release
+programs=$(scripts/release.sh)
 scripts/venv.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 gcc -O2 -Wall -Wextra -o "$work/online-load" Benchmarks/OnlineLoad/main.c
-PROGRAMS=$(swift build -c release --show-bin-path) .venv/bin/python -B -W ignore Benchmarks/bench_online.py "$work/online-load"
+PROGRAMS=$programs .venv/bin/python -B -W ignore Benchmarks/bench_online.py "$work/online-load"

@@ -2,6 +2,6 @@
 # Builds what is measured and runs the measurements of uploads and downloads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swift build -c release
+programs=$(scripts/release.sh)
 scripts/venv.sh
-PROGRAMS=$(swift build -c release --show-bin-path) .venv/bin/python -B -W ignore Benchmarks/bench_transfers.py "$@"
+PROGRAMS=$programs .venv/bin/python -B -W ignore Benchmarks/bench_transfers.py "$@"

@@ -2,6 +2,6 @@
 # Builds what is studied and uploads a large file in parts; it needs twice its size on the disk of WORK (/tmp) for a moment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swift build -c release
+programs=$(scripts/release.sh)
 scripts/venv.sh
-PROGRAMS=$(swift build -c release --show-bin-path) .venv/bin/python -B -W ignore Benchmarks/large_upload.py "$@"
+PROGRAMS=$programs .venv/bin/python -B -W ignore Benchmarks/large_upload.py "$@"

@@ -2,8 +2,7 @@
 # Fails when a release program holds fail points, or takes the variable that asks for one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swift build -c release --product backfill-scheduler
-program="$(swift build -c release --show-bin-path)/backfill-scheduler"
+program="$(scripts/release.sh backfill-scheduler)/backfill-scheduler"
 names=$(grep -rhoE 'FailPoint\.reach\("[^"]+"' Sources | cut -d'"' -f2 | sort -u)
 [ -n "$names" ] || { echo "no fail points in the sources?" >&2; exit 1; }
 for name in $names; do

@@ -12,11 +12,9 @@ engine=${ENGINE:-}
 mkdir -p "$(dirname "$output")"
 scripts/deps.sh
 echo "building (the first time takes some minutes)"
-swift build -c release --product backfill
-swift build -c release --product backfill-scheduler
-swift build -c release --product backfill-gateway
-swift build -c release --product backfill-engine-simulator
-bin=$(swift build -c release --show-bin-path)
+for program in backfill backfill-scheduler backfill-gateway backfill-engine-simulator; do
+    bin=$(scripts/release.sh "$program")
+done
 work=$(mktemp -d)
 . scripts/processes.sh
 

@@ -9,8 +9,7 @@ data=${DATA:-data}
 engine=${ENGINE:-}
 
 scripts/deps.sh
-swift build -c release
-bin=$(swift build -c release --show-bin-path)
+bin=$(scripts/release.sh)
 work=$(mktemp -d)
 . scripts/processes.sh
 

@@ -3,8 +3,7 @@
 # lines. More arguments go to the program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swift build -c release --product simulation
-program=$(swift build -c release --show-bin-path)/simulation
+program=$(scripts/release.sh simulation)/simulation
 seeds=${SEEDS:-20}
 first=${FIRST:-1}
 # What a simulated kill leaves suspended stays in memory, some 40 MB a seed: no process runs more than so many.

@@ -4,8 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
-    swift build -c release
-    set -- "$(swift build -c release --show-bin-path)"
+    set -- "$(scripts/release.sh)"
 fi
 scripts/venv.sh
 PROGRAMS=$1 exec .venv/bin/python -B -W ignore Tests/EndToEnd/soak.py

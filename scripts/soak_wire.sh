@@ -4,8 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
-    swift build -c release --product wire-soak >&2
-    set -- "$(swift build -c release --show-bin-path)/wire-soak"
+    set -- "$(scripts/release.sh wire-soak)/wire-soak"
 fi
 seconds=${SECONDS_EACH:-$((${MINUTES:-10} * 60))}
 certificates=$(mktemp -d)

@@ -66,13 +66,16 @@ private func read(chunks: String, sourceLocation: SourceLocation = #_sourceLocat
         #expect(answer(most + 1).refusal == "a chunk's extensions are longer than 4096 bytes")
     }
 
-    @Test("a chunk has as many bytes as its size says", arguments: ["ab\r\n", "a b", "a\rb", "a\r\r\n", "ab"])
+    @Test(
+        "a chunk has as many bytes as its size says",
+        arguments: ["ab\r\n", "a b", "a\rb", "a\r\r\n", "ab", "a\n", "\r\n"]
+    )
     func longChunks(_ data: String) {
         #expect(read(chunks: "1\r\n\(data)0\r\n\r\n").refusal == "a chunk is longer than its size")
     }
 
     @Test func aLineMayEndWithALineFeedAlone() {
-        let answer = read(chunks: "1\na\n2;x\r\nbc\n0\nX: y\n\nZ")
+        let answer = read(chunks: "1\na\r\n2;x\nbc\r\n0\nX: y\n\nZ")
         #expect(answer.text == "abc")
         #expect(answer.unread == 1)
         #expect(answer.end == .complete)

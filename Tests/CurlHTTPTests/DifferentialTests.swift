@@ -85,8 +85,6 @@ private enum Strictness {
 private enum Leniency: CaseIterable {
     /// RFC 9112, 2.2: a line may end without a carriage return; what is made up has no other line feeds.
     case lineFeed
-    /// So may a chunk, whose size is then one too large: bodies that are made up have no carriage returns.
-    case lineFeedBehindChunk
     /// RFC 9112, 5.2: a client may take lines that are continued.
     case continuedLine
     /// Names with separators in them are nobody's.
@@ -101,7 +99,6 @@ private enum Leniency: CaseIterable {
         let isChunked = read.head?.isChunked == true
         return switch self {
         case .lineFeed: zip([0] + bytes, bytes).contains { $0 != 0x0D && $1 == 0x0A }
-        case .lineFeedBehindChunk: isChunked && read.body.contains(0x0D)
         case .continuedLine: zip(bytes, bytes.dropFirst()).contains { $0 == 0x0A && ($1 == 0x20 || $1 == 0x09) }
         case .separatorInName: error == .invalidHeaderToken && read.head?.hasSeparatorInName == true
         case .chunkExtension: error == .strictModeAssertion && isChunked

@@ -34,6 +34,9 @@ final class RawPeer {
         self.isThere = SSL_accept(self.ssl) == 1
     }
 
+    /// Whether a session of TLS went on with it.
+    var isResumed: Bool { SSL_session_reused(self.ssl) == 1 }
+
     // MARK: - Reading
 
     /// The bytes that come next, however many; none at the end.

@@ -89,6 +89,20 @@ struct SecureClientTests {
         #expect(!hasHeard.withLock { $0 })
     }
 
+    @Test func furtherConnectionsResumeTheSession() async throws {
+        let areResumed = Mutex([Bool]())
+        try await RawServer.run(identity: self.identity()) { peer in
+            guard peer.readRequest() != nil else { return }
+            areResumed.withLock { $0.append(peer.isResumed) }
+            peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+        } _: { server async throws in
+            let client = self.client()
+            for _ in 0..<3 { #expect(try await client.send(self.request(server)).status == 200) }
+            #expect(server.connections == 3)
+            #expect(areResumed.withLock { $0 } == [false, true, true])
+        }
+    }
+
     @Test func aServerThatClosesInTheHandshakeIsAnErrorOfTLS() async throws {
         try await RawServer.run { peer in
             _ = peer.readSome()

@@ -55,8 +55,9 @@ struct ChunkedBody {
             guard byte == 0x0A else { throw MalformedResponse("a chunk's size has no end") }
             self.endSize()
         case .dataEnd:
-            guard byte == 0x0D || byte == 0x0A else { throw MalformedResponse("a chunk is longer than its size") }
-            if byte == 0x0D { self.state = .dataLineFeed } else { self.beginSize() }
+            // No line ends here: with a line feed alone a size that is one too large would go through.
+            guard byte == 0x0D else { throw MalformedResponse("a chunk is longer than its size") }
+            self.state = .dataLineFeed
         case .dataLineFeed:
             guard byte == 0x0A else { throw MalformedResponse("a chunk is longer than its size") }
             self.beginSize()
