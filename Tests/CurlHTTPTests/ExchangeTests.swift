@@ -229,6 +229,15 @@ struct ExchangeTests {
         }
     }
 
+    /// Each look may ask for another one, for what it sends and for what it receives: they must not add up.
+    @Test func aConnectionIsLookedAtOnceATurn() throws {
+        let loop = CurlLoop(CurlClient.Configuration())
+        let link = try #require(CurlLink(to: "http://engine", within: 1_000, loop: loop))
+        let connection = HTTPConnection(id: 0, origin: Origin("http://engine"), link: link, loop: loop)
+        for _ in 0..<3 { loop.lookAgain(at: connection) }
+        #expect(loop.again.count == 1)
+    }
+
     @Test func aClientThatWasShutDownIsGone() async throws {
         try await ScriptedPeer.run { peer in
             peer.readRequest()

@@ -1,7 +1,3 @@
-import CCurl
-import Glibc
-import Synchronization
-
 /// An HTTP/1.1 client with a thread of its own: libcurl makes the connections, TLS included, and the client speaks HTTP over
 /// them.
 ///
@@ -69,47 +65,5 @@ public final class CurlClient: Sendable {
     /// the client's thread. Requests started later fail at once.
     public func shutdown() {
         self.loop.shutdown()
-    }
-}
-
-/// A request on its way and what has come of its answer.
-final class Transfer: @unchecked Sendable {
-    // Guard: the loop's thread, once it was submitted.
-
-    let request: HTTPRequest
-    let loop: CurlLoop
-    private let onFinish: CurlClient.Completion
-    var body: [UInt8] = []
-    var bodyBytes = 0
-    var startedAt: Int64 = 0
-    var lastByteAt: Int64 = 0
-    var hasFirstByte = false
-    /// When the transfer was paused, for lack of memory or by its request; nil while it runs.
-    var pausedAt: Int64?
-    /// Its `onTurn` is to be called.
-    var isTouched = false
-    /// Where it runs.
-    var connection: HTTPConnection?
-    /// Resuming it was asked for and has not happened; for any thread.
-    let isToResume = Atomic<Bool>(false)
-
-    /// Whether its group or its control was cancelled.
-    var isCancelled: Bool {
-        self.request.group?.isCancelled == true || self.request.control?.isCancelled == true
-    }
-
-    /// Bytes held in `body`.
-    var gatheredBytes: Int { self.request.onBody == nil ? self.bodyBytes : 0 }
-
-    init(_ request: HTTPRequest, loop: CurlLoop, _ onFinish: @escaping CurlClient.Completion) {
-        self.request = request
-        self.loop = loop
-        self.onFinish = onFinish
-    }
-
-    /// Tells the outcome; once.
-    func end(_ result: Result<HTTPResponse, HTTPTransferError>) {
-        self.request.control?.detach()
-        self.onFinish(result)
     }
 }

@@ -7,7 +7,7 @@ final class CurlLoop: @unchecked Sendable {
     // Guard: all is used by the loop's thread only, but `inbox`, `thread`, `loopThread` and the poller's `wake`.
 
     /// How often limits and groups are looked at, in milliseconds.
-    private static let sweepMilliseconds: Int64 = 100
+    static let sweepMilliseconds: Int64 = 100
     /// How long the thread sleeps when there is nothing to do, in milliseconds.
     private static let idleMilliseconds: Int32 = 60_000
     private static let maximumIdleConnections = 1_024
@@ -45,14 +45,14 @@ final class CurlLoop: @unchecked Sendable {
     /// By number; nil: free to be used again.
     var connections = Slots<HTTPConnection>()
     private var connecting: [UnsafeMutableRawPointer: HTTPConnection] = [:]
-    private var idle = IdleConnections<HTTPConnection>(maximum: maximumIdleConnections)
+    var idle = IdleConnections<HTTPConnection>(maximum: maximumIdleConnections)
     private var targets = RequestTargets<HTTPConnection>()
     private var gathered: GatherBudget<Int>
     /// Those that have more to do than they did in their turn.
-    private var again: [HTTPConnection] = []
+    private(set) var again: [HTTPConnection] = []
     /// Whose `onTurn` is to be called at the end of this turn.
     private var touched: [Transfer] = []
-    private var nextSweep: Int64 = 0
+    var nextSweep: Int64 = 0
     /// Milliseconds of the monotonic clock, read once a turn.
     var now: Int64 = 0
 
@@ -286,6 +286,8 @@ extension CurlLoop {
 
     /// Has a connection go on in the next turn, which begins at once.
     func lookAgain(at connection: HTTPConnection) {
+        guard !connection.isLookedAtAgain else { return }
+        connection.isLookedAtAgain = true
         self.again.append(connection)
     }
 
@@ -293,7 +295,10 @@ extension CurlLoop {
         guard !self.again.isEmpty else { return }
         let again = self.again
         self.again = []
-        for connection in again { connection.goOn() }
+        for connection in again {
+            connection.isLookedAtAgain = false
+            connection.goOn()
+        }
     }
 
     /// Ends the transfer of a connection, and keeps the connection for the next one or closes it.
@@ -316,7 +321,7 @@ extension CurlLoop {
             guard let connection = self.connections[id], let transfer = connection.transfer else { continue }
             self.endPause(of: transfer)
             connection.hasMemory = true
-            self.again.append(connection)
+            self.lookAgain(at: connection)
         }
     }
 
@@ -364,43 +369,6 @@ extension CurlLoop {
         transfer.startedAt += self.now - pausedAt
         transfer.lastByteAt = self.now
         transfer.pausedAt = nil
-    }
-
-    /// Ends transfers whose limits have passed or whose group was cancelled, and closes connections that nobody needs.
-    private func sweepIfDue() {
-        guard self.now >= self.nextSweep else { return }
-        self.nextSweep = self.now + Self.sweepMilliseconds
-        for connection in self.idle.removeOld(at: self.now) { self.drop(connection) }
-        self.multis.dropIdle(at: self.now)
-        for connection in self.connections.all {
-            guard let transfer = connection.transfer, let failure = self.overdue(transfer, connection) else { continue }
-            self.finish(connection, .failure(failure))
-        }
-    }
-
-    private func overdue(_ transfer: Transfer, _ connection: HTTPConnection) -> HTTPTransferError? {
-        if transfer.isCancelled {
-            return .cancelled(mayHaveBeenSent: connection.mayHaveBeenSent)
-        }
-        let limits = transfer.request.limits
-        if let pausedAt = transfer.pausedAt {
-            // What waits for memory goes on by itself; who paused its own transfer must not keep the engine for ever.
-            guard transfer.request.control != nil, self.now - pausedAt > limits.betweenBytes.wholeMilliseconds else {
-                return nil
-            }
-            return .timeout(.paused, limits, mayHaveBeenSent: connection.mayHaveBeenSent)
-        }
-        let phase: HTTPTransferError.Phase
-        if let total = limits.total, self.now - transfer.startedAt > total.wholeMilliseconds {
-            phase = .total
-        } else if !transfer.hasFirstByte, self.now - transfer.startedAt > limits.firstByte.wholeMilliseconds {
-            phase = .firstByte
-        } else if transfer.hasFirstByte, self.now - transfer.lastByteAt > limits.betweenBytes.wholeMilliseconds {
-            phase = .betweenBytes
-        } else {
-            return nil
-        }
-        return .timeout(phase, limits, mayHaveBeenSent: connection.mayHaveBeenSent)
     }
 
     static func monotonicMilliseconds() -> Int64 {

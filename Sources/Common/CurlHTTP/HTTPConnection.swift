@@ -8,6 +8,8 @@ final class HTTPConnection {
     let link: CurlLink
     let loop: CurlLoop
     private(set) var isClosed = false
+    /// It goes on in the next turn.
+    var isLookedAtAgain = false
     /// What is watched for on its socket.
     private var watched: WatchedSocketsStateMachine.Events = []
 
