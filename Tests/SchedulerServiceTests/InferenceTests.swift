@@ -127,8 +127,8 @@ struct InferenceTests {
         }
     }
 
-    /// What is on its way at most: the window of credits, a chunk that is being filled, and what libcurl hands over at
-    /// a time.
+    /// What is on its way at most: the window of credits, a chunk that is being filled, and what the HTTP client hands
+    /// over at a time.
     private static let mostOnItsWay = 1 << 20 + 256 << 10 + 64 << 10
 
     @Test("an answer of 64 MiB comes whole, and a consumer that stops stops the engine")
@@ -209,7 +209,7 @@ struct InferenceTests {
         }
     }
 
-    @Test("a body of 5 MiB goes through libcurl as it comes")
+    @Test("a body of 5 MiB goes through the HTTP client as it comes")
     func bodyThroughTheClient() async throws {
         try await Bench.withSimulator { engine in
             try await Bench.run(engines: [engine]) { bench in

@@ -44,7 +44,7 @@ final class Poller: @unchecked Sendable {
     }
 
     /// Waits until something has happened, for a time in milliseconds at most, and gives what it was, by socket. No
-    /// events: libcurl has to look for itself, since the connection has failed.
+    /// events: who waits for it has to look, since the connection has failed.
     func wait(milliseconds: Int32, _ happened: (Int32, Events) -> Void) {
         let count = epoll_wait(self.epoll, self.ready, Int32(Self.maximumEvents), milliseconds)
         // Negative when a signal has interrupted it.
