@@ -271,6 +271,7 @@ extension CurlLoop {
 
     /// Begins the exchanges whose connections are there.
     private func takeConnected() {
+        guard !self.connecting.isEmpty else { return }
         for multi in self.multis.all {
             while let (raw, code) = multi?.nextCompletion() {
                 guard let connection = self.connecting.removeValue(forKey: raw) else { continue }
